@@ -1,0 +1,212 @@
+//! What samara needs of AWS: configuration, one HTTP client, and a file a service whose methods
+//! take and give our own types. The SDK's types stop here.
+
+pub mod error;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::sync::OnceCell;
+
+pub use error::{Error, ErrorKind};
+
+/// How AWS is reached. What is `None` comes from the environment and the profile, as in every SDK.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Region, such as `eu-central-1`.
+    pub region: Option<String>,
+    /// Profile of `~/.aws/config`.
+    pub profile: Option<String>,
+    /// Endpoint for every service, such as the sandbox's.
+    pub endpoint_url: Option<String>,
+    /// Key id and secret that go before every other source; the sandbox's made-up ones.
+    pub static_credentials: Option<(String, String)>,
+    /// PEM file with further certificate authorities (`AWS_CA_BUNDLE`).
+    pub ca_bundle: Option<std::path::PathBuf>,
+}
+
+/// A connection to AWS: cheap to clone, nothing is sent before the first call.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    sdk: SdkConfig,
+    account: Arc<OnceCell<Identity>>,
+}
+
+/// Who the calls are made as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Account of twelve digits.
+    pub account: String,
+    /// The principal's ARN.
+    pub arn: String,
+}
+
+/// What is wrong with the configuration, before any call.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No region anywhere.
+    #[error("no AWS region is configured")]
+    NoRegion,
+    /// A region that is none; it would become part of a host name.
+    #[error("{0:?} is not an AWS region")]
+    BadRegion(String),
+    /// The CA bundle cannot be used.
+    #[error("cannot use the CA bundle {path}: {reason}")]
+    CaBundle {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl crate::hint::Hint for ConfigError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoRegion => vec![
+                "Give --region, set AWS_REGION, put `region` into samconfig.toml or your profile, or add --sandbox."
+                    .to_owned(),
+            ],
+            Self::BadRegion(_) => vec!["A region looks like eu-central-1.".to_owned()],
+            Self::CaBundle { .. } => vec!["AWS_CA_BUNDLE must name a file of PEM certificates.".to_owned()],
+        }
+    }
+}
+
+impl Aws {
+    /// Resolves the configuration. Sends nothing, except where the credentials' own source needs it
+    /// at the first call.
+    ///
+    /// # Errors
+    /// A missing or impossible region; an unreadable CA bundle.
+    pub async fn connect(settings: &Settings) -> Result<Self, ConfigError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(settings)?)
+            .retry_config(RetryConfig::standard().with_max_attempts(5))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .read_timeout(Duration::from_secs(60))
+                    .build(),
+            );
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = &settings.endpoint_url {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((id, secret)) = &settings.static_credentials {
+            loader = loader.credentials_provider(aws_credential_types::Credentials::new(
+                id, secret, None, None, "samara sandbox",
+            ));
+        }
+        let sdk = loader.load().await;
+        let region = sdk.region().ok_or(ConfigError::NoRegion)?;
+        if !is_region(region.as_ref()) {
+            return Err(ConfigError::BadRegion(region.to_string()));
+        }
+        Ok(Self { sdk, account: Arc::new(OnceCell::new()) })
+    }
+
+    /// The region of every call.
+    pub fn region(&self) -> &str {
+        self.sdk.region().map_or("", AsRef::as_ref)
+    }
+
+    /// The endpoint that replaces AWS's own for every service, when one is set.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.sdk.endpoint_url()
+    }
+
+    /// The SDK's configuration, for the service files beside this one.
+    pub(in crate::aws) fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// Who the calls are made as: asked of STS once.
+    ///
+    /// # Errors
+    /// `GetCallerIdentity` failed, most often for want of credentials.
+    pub async fn identity(&self) -> Result<&Identity, Error> {
+        self.account
+            .get_or_try_init(|| async {
+                let answer = aws_sdk_sts::Client::new(&self.sdk)
+                    .get_caller_identity()
+                    .send()
+                    .await
+                    .map_err(|error| Error::from_sdk("sts", "GetCallerIdentity", "of the caller", &error))?;
+                Ok(Identity {
+                    account: answer.account().unwrap_or_default().to_owned(),
+                    arn: answer.arn().unwrap_or_default().to_owned(),
+                })
+            })
+            .await
+    }
+}
+
+/// `^[a-z]{2,4}(-[a-z]+)+-\d+$`: what may become part of a host name.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return false };
+    let lower = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    (2..=4).contains(&first.len())
+        && lower(first)
+        && !middle.is_empty()
+        && middle.iter().all(|part| lower(part))
+        && !last.is_empty()
+        && last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The SDK's own client reads neither `HTTPS_PROXY`/`NO_PROXY` nor `AWS_CA_BUNDLE`; pipelines need both.
+fn http_client(settings: &Settings) -> Result<SharedHttpClient, ConfigError> {
+    // Plain HTTP is only ever an endpoint on this machine: no TLS to set up, no proxy on the way.
+    if settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
+        return Ok(Builder::new().build_http());
+    }
+    let mut trust = TrustStore::default();
+    if let Some(path) = &settings.ca_bundle {
+        let pem = std::fs::read(path)
+            .map_err(|error| ConfigError::CaBundle { path: path.clone(), reason: error.to_string() })?;
+        trust = trust.with_pem_certificate(pem);
+    }
+    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| ConfigError::CaBundle {
+        path: settings.ca_bundle.clone().unwrap_or_default(),
+        reason: error.to_string(),
+    })?;
+    Ok(Builder::new().build_with_connector_fn(move |connector_settings, components| {
+        let mut builder = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+            .tls_context(context.clone());
+        builder.set_connector_settings(connector_settings.cloned());
+        if let Some(components) = components {
+            builder.set_sleep_impl(components.sleep_impl());
+        }
+        builder.build()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_region;
+
+    #[test]
+    fn a_region_cannot_smuggle_a_host() {
+        for good in ["eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-12", "eusc-de-east-1"] {
+            assert!(is_region(good), "{good}");
+        }
+        for bad in ["", "eu", "eu-1", "eu-central-", "evil.example/eu-central-1", "EU-central-1", "eu-central-1\n"] {
+            assert!(!is_region(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What every command is given: where AWS is, how to print, whether to ask. The environment is read
+//! here and nowhere else.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::aws::{self, Aws};
+use crate::cli::exit::Error;
+use crate::sandbox;
+use crate::ui::terminal::{Color, Output, Terminal};
+
+/// The options that every command has.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// AWS region, such as eu-central-1
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Profile of ~/.aws/config
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Use the project's own sandbox under .samara/ instead of an AWS account; started when needed
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// What is printed on standard output
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    pub output: Output,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Print what is done in detail, without secrets and bodies, on standard error
+    #[arg(long, global = true)]
+    pub debug: bool,
+}
+
+/// What every command is given.
+#[derive(Debug)]
+pub struct Context {
+    /// The options that every command has.
+    pub global: GlobalArgs,
+    /// What people and programs see.
+    pub terminal: Terminal,
+    /// The folder that the command was started in.
+    pub cwd: PathBuf,
+}
+
+impl Context {
+    /// From the arguments and the process's environment.
+    ///
+    /// # Errors
+    /// The current folder is gone.
+    pub fn new(global: GlobalArgs) -> Result<Self, Error> {
+        let cwd = std::env::current_dir()
+            .map_err(|source| Error::File { action: "read", path: PathBuf::from("."), source })?;
+        let terminal = Terminal::new(global.color, global.output);
+        Ok(Self { global, terminal, cwd })
+    }
+
+    /// Whether a question can be asked: both ends are a terminal and the output is for a person.
+    pub fn may_ask(&self) -> bool {
+        self.global.output == Output::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// An environment variable that is set and not empty.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// Connects to AWS, or to the sandbox with `--sandbox`. `region` and `profile` are those of
+    /// samconfig.toml; the flags go before them.
+    ///
+    /// # Errors
+    /// No region; the sandbox does not start.
+    pub async fn aws(&self, region: Option<String>, profile: Option<String>) -> Result<Aws, Error> {
+        let mut settings = aws::Settings {
+            region: self.global.region.clone().or_else(|| self.env("AWS_REGION")).or(region),
+            profile: self.global.profile.clone().or(profile),
+            endpoint_url: self.env("AWS_ENDPOINT_URL"),
+            static_credentials: None,
+            ca_bundle: self.env("AWS_CA_BUNDLE").map(PathBuf::from),
+        };
+        if self.global.sandbox {
+            let running = sandbox::process::ensure_running(&self.cwd).await?;
+            settings.endpoint_url = Some(running.endpoint_url());
+            settings.static_credentials = Some((sandbox::ACCOUNT.to_owned(), "sandbox".to_owned()));
+            settings.region.get_or_insert_with(|| sandbox::REGION.to_owned());
+            settings.profile = None;
+        }
+        Ok(Aws::connect(&settings).await?)
+    }
+}

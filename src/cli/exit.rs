@@ -1,0 +1,85 @@
+//! Every exit status, and which error ends with which. The statuses are documented in the README.
+
+use std::process::ExitCode;
+
+use crate::hint::Hint;
+use crate::{aws, sandbox};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Status {
+    /// Done.
+    Done = 0,
+    /// Failed, or refused before anything was touched.
+    Failed = 1,
+    /// Wrong arguments.
+    Usage = 2,
+    /// The change set is empty (0 with `--no-fail-on-empty-changeset`).
+    NoChanges = 3,
+    /// Rolled back: the old version serves.
+    RolledBack = 4,
+    /// Stopped by someone else's change or lock.
+    Conflict = 5,
+    /// Paused, held or waiting for a person.
+    Held = 6,
+    /// Interrupted by SIGINT or SIGTERM, and not rolled back.
+    Interrupted = 130,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status as u8)
+    }
+}
+
+/// Whatever can end a command; one variant a library module, and what the command line itself finds.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call to AWS failed.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// AWS cannot be reached as configured.
+    #[error(transparent)]
+    Config(#[from] aws::ConfigError),
+    /// The sandbox cannot be started, reached or stopped.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// The arguments do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    File {
+        /// `read`, `write`, `create`.
+        action: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The findings were printed already.
+    #[error("{0}")]
+    Findings(String),
+}
+
+impl Error {
+    /// The exit status of this error. No `_`: a new kind does not compile until somebody has chosen.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Aws(_) | Self::Config(_) | Self::Sandbox(_) | Self::File { .. } | Self::Findings(_) => Status::Failed,
+            Self::Usage(_) => Status::Usage,
+        }
+    }
+}
+
+impl Hint for Error {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Aws(error) => error.hints(),
+            Self::Config(error) => error.hints(),
+            Self::Sandbox(error) => error.hints(),
+            Self::Usage(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
+        }
+    }
+}

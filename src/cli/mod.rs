@@ -1,0 +1,71 @@
+//! The command line: one file a subcommand, one enum, one match.
+
+pub mod context;
+pub mod exit;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use context::{Context, GlobalArgs};
+use exit::{Error, Status};
+
+use crate::hint::Hint;
+
+/// From an empty folder to production on AWS Lambda, with every new version shifted in safely.
+#[derive(Debug, Parser)]
+#[command(name = "samara", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// The whole grammar, for completions and documentation.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Parses the arguments, runs the command and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let context = match Context::new(cli.global.clone()) {
+        Ok(context) => context,
+        Err(error) => {
+            return Status::from(&error).into();
+        }
+    };
+    match run(&context, cli.command) {
+        Ok(status) => status.into(),
+        Err(error) => {
+            context.terminal.error(&error, &error.hints());
+            error.status().into()
+        }
+    }
+}
+
+impl From<&Error> for Status {
+    fn from(error: &Error) -> Self {
+        error.status()
+    }
+}
+
+#[expect(unused_variables, reason = "there is no command yet")]
+fn run(context: &Context, command: Command) -> Result<Status, Error> {
+    match command {}
+}
+
+/// Runs a command that waits for the network. Commands that do not (`validate`, `init`) never start
+/// the runtime.
+#[expect(dead_code, reason = "the first command that calls AWS uses it")]
+fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::File { action: "start", path: "the asynchronous runtime".into(), source })?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,1 @@
+//! Change sets, events, outputs: a transformed template becomes a stack.

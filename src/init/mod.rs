@@ -1,0 +1,1 @@
+//! Application templates, embedded in the binary.

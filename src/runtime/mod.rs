@@ -1,0 +1,1 @@
+//! The Lambda Runtime API and the processes behind it: environments and their pools.

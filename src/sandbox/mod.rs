@@ -1,0 +1,54 @@
+//! An AWS endpoint on loopback: a place to rehearse. Speaks the real wire protocols, runs functions
+//! as processes, keeps its state on disk, and has a clock that can run faster than real time.
+//!
+//! It shares as little as it can with what it is there to try: `template` and `transform` (its
+//! CloudFormation has to read them), and nothing of `aws`, `deploy`, `package` or `rollout`. What it
+//! does not know fails and says so; nothing is silently accepted.
+
+pub mod clock;
+pub mod http;
+pub mod process;
+pub mod state;
+
+use crate::hint::Hint;
+
+/// The account of an access key that does not name another with twelve digits.
+pub const ACCOUNT: &str = "000000000000";
+/// The region that `--sandbox` uses when none is configured.
+pub const REGION: &str = "us-east-1";
+
+/// The sandbox could not do its own work; what clients do wrong is answered on the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port cannot be listened on.
+    #[error("the sandbox cannot listen on {address}: {source}")]
+    Listen {
+        /// Address and port.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its folder cannot be used.
+    #[error("the sandbox cannot use {path}: {source}")]
+    Folder {
+        /// The folder or file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It was started and does not answer.
+    #[error("the sandbox does not answer: {0}")]
+    NoAnswer(String),
+}
+
+impl Hint for Error {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Listen { .. } => vec!["Another program has that port; --port 0 takes a free one.".to_owned()],
+            Self::Folder { .. } => vec!["Check the folder's permissions and the free space.".to_owned()],
+            Self::NoAnswer(_) => {
+                vec!["Look into .samara/sandbox.log, then `samara sandbox stop` and start again.".to_owned()]
+            }
+        }
+    }
+}

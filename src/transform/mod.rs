@@ -1,0 +1,1 @@
+//! `AWS::Serverless::*` becomes plain CloudFormation. Pure: no I/O.

@@ -1,0 +1,4 @@
+//! What people and programs see. Shows the values of the rows below; starts and decides nothing.
+
+pub mod sanitize;
+pub mod terminal;

@@ -1,0 +1,3 @@
+//! What a user would do, against real endpoints. One binary: each further one links the SDK again.
+
+mod support;

@@ -1,0 +1,1 @@
+//! The built binary in a clean environment, and what it left behind.
