@@ -83,11 +83,7 @@ impl Error {
         let message = metadata
             .and_then(|meta| meta.message())
             .map_or_else(|| without_answer(error, status, is_html), str::to_owned);
-        let kind = if is_html {
-            ErrorKind::NotAnAwsAnswer
-        } else {
-            classify(error, code.as_deref(), status, &message)
-        };
+        let kind = if is_html { ErrorKind::NotAnAwsAnswer } else { classify(error, code.as_deref(), status, &message) };
         Self { service, operation, resource: resource.into(), kind, code, message, request_id, status }
     }
 
@@ -121,12 +117,7 @@ where
     text
 }
 
-fn classify<E>(
-    error: &SdkError<E, HttpResponse>,
-    code: Option<&str>,
-    status: Option<u16>,
-    message: &str,
-) -> ErrorKind
+fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>, status: Option<u16>, message: &str) -> ErrorKind
 where
     E: std::error::Error + 'static,
 {
@@ -140,11 +131,17 @@ where
     }
     let code = code.unwrap_or_default();
     match code {
-        "ExpiredToken" | "ExpiredTokenException" | "InvalidClientTokenId" | "UnrecognizedClientException"
-        | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => ErrorKind::Credentials,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "RequestTimeTooSkewed" => ErrorKind::Credentials,
         "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" => ErrorKind::AccessDenied,
-        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded"
-        | "SlowDown" => ErrorKind::Throttled,
+        "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown" => {
+            ErrorKind::Throttled
+        }
         "PreconditionFailed" | "PreconditionFailedException" => ErrorKind::PreconditionFailed,
         "AlreadyExistsException" | "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" => ErrorKind::AlreadyExists,
         "ChangeSetNotFound" | "ChangeSetNotFoundException" => ErrorKind::NotFound,

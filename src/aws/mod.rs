@@ -107,7 +107,11 @@ impl Aws {
         }
         if let Some((id, secret)) = &settings.static_credentials {
             loader = loader.credentials_provider(aws_credential_types::Credentials::new(
-                id, secret, None, None, "samara sandbox",
+                id,
+                secret,
+                None,
+                None,
+                "samara sandbox",
             ));
         }
         let sdk = loader.load().await;

@@ -52,8 +52,11 @@ impl Context {
     /// # Errors
     /// The current folder is gone.
     pub fn new(global: GlobalArgs) -> Result<Self, Error> {
-        let cwd = std::env::current_dir()
-            .map_err(|source| Error::File { action: "read", path: PathBuf::from("."), source })?;
+        let cwd = std::env::current_dir().map_err(|source| Error::File {
+            action: "read",
+            path: PathBuf::from("."),
+            source,
+        })?;
         let terminal = Terminal::new(global.color, global.output);
         Ok(Self { global, terminal, cwd })
     }

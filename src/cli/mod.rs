@@ -63,9 +63,10 @@ fn run(context: &Context, command: Command) -> Result<Status, Error> {
 /// the runtime.
 #[expect(dead_code, reason = "the first command that calls AWS uses it")]
 fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Error::File { action: "start", path: "the asynchronous runtime".into(), source })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| Error::File {
+        action: "start",
+        path: "the asynchronous runtime".into(),
+        source,
+    })?;
     Ok(runtime.block_on(future))
 }

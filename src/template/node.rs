@@ -230,9 +230,7 @@ impl Node {
     /// Name and argument of an intrinsic function: the only entry of a map whose key is `Ref`,
     /// `Condition` or begins with `Fn::`.
     pub fn intrinsic(&self) -> Option<(&str, &Self)> {
-        self.as_map()?.only().filter(|(key, _)| {
-            *key == "Ref" || *key == "Condition" || key.starts_with("Fn::")
-        })
+        self.as_map()?.only().filter(|(key, _)| *key == "Ref" || *key == "Condition" || key.starts_with("Fn::"))
     }
 
     /// What kind of value it is, for messages: `a list`, `text`, `a number`, …
@@ -257,9 +255,7 @@ impl Node {
             Value::Number(number) => Json::Number(number.clone()),
             Value::String(text) => Json::String(text.clone()),
             Value::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
-            Value::Map(map) => {
-                Json::Object(map.iter().map(|(key, node)| (key.to_owned(), node.to_json())).collect())
-            }
+            Value::Map(map) => Json::Object(map.iter().map(|(key, node)| (key.to_owned(), node.to_json())).collect()),
         }
     }
 }
@@ -273,9 +269,7 @@ impl From<serde_json::Value> for Node {
             Json::Number(number) => Value::Number(number),
             Json::String(text) => Value::String(text),
             Json::Array(items) => Value::List(items.into_iter().map(Self::from).collect()),
-            Json::Object(map) => {
-                Value::Map(map.into_iter().map(|(key, value)| (key, Self::from(value))).collect())
-            }
+            Json::Object(map) => Value::Map(map.into_iter().map(|(key, value)| (key, Self::from(value))).collect()),
         };
         Self { value, span: None }
     }

@@ -1,3 +1,4 @@
 //! What a user would do, against real endpoints. One binary: each further one links the SDK again.
 
+mod layout;
 mod support;
