@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if samara::rehearse::function::is_bootstrap() {
+        return samara::rehearse::function::main();
+    }
     samara::cli::main()
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand, one enum, one match.
 
+pub mod completions;
 pub mod context;
 pub mod exit;
 
@@ -23,7 +24,9 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Completions(completions::CompletionsArgs),
+}
 
 /// The whole grammar, for completions and documentation.
 pub fn command() -> clap::Command {
@@ -54,9 +57,10 @@ impl From<&Error> for Status {
     }
 }
 
-#[expect(unused_variables, reason = "there is no command yet")]
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
-    match command {}
+    match command {
+        Command::Completions(args) => completions::run(context, &args),
+    }
 }
 
 /// Runs a command that waits for the network. Commands that do not (`validate`, `init`) never start

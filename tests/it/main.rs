@@ -1,4 +1,5 @@
 //! What a user would do, against real endpoints. One binary: each further one links the SDK again.
 
+mod completions;
 mod layout;
 mod support;
