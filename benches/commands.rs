@@ -60,8 +60,7 @@ fn median(times: usize, mut measure: impl FnMut() -> Duration) -> Duration {
 
 fn run(program: &str, args: &[&str], dir: &Path) -> Duration {
     let started = Instant::now();
-    let output =
-        Command::new(program).args(args).current_dir(dir).env("AWS_REGION", "eu-central-1").output().unwrap();
+    let output = Command::new(program).args(args).current_dir(dir).env("AWS_REGION", "eu-central-1").output().unwrap();
     let took = started.elapsed();
     assert!(output.status.success(), "{program} {args:?}:\n{}", String::from_utf8_lossy(&output.stderr));
     took
@@ -81,9 +80,8 @@ fn hash_everything(project: &Path) -> Duration {
 }
 
 fn write_project(dir: &Path) {
-    let mut template = String::from(
-        "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n",
-    );
+    let mut template =
+        String::from("AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n");
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for function in 0..FUNCTIONS {
         let folder = dir.join(format!("f{function}"));

@@ -2,3 +2,4 @@
 //! worse version is taken back by its canary, a good one goes to 100 %.
 
 pub mod function;
+pub mod traffic;
