@@ -2,6 +2,7 @@
 //! take and give our own types. The SDK's types stop here.
 
 pub mod error;
+pub mod s3;
 
 use std::sync::Arc;
 use std::time::Duration;
