@@ -1,6 +1,7 @@
 //! What samara needs of AWS: configuration, one HTTP client, and a file a service whose methods
 //! take and give our own types. The SDK's types stop here.
 
+pub mod cloudformation;
 pub mod error;
 pub mod s3;
 
