@@ -3,7 +3,10 @@
 //! What a resource means is not known here.
 
 pub mod node;
+pub mod read;
 pub mod span;
+pub mod tags;
+pub mod write;
 
 use std::sync::Arc;
 

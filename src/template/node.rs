@@ -111,6 +111,14 @@ impl Map {
         self.entries.is_empty()
     }
 
+    /// Puts the entries of another map in, with the places of their keys: at the old place where the
+    /// key is there already, else at the end.
+    pub fn extend(&mut self, other: Self) {
+        for (key, entry) in other.entries {
+            self.insert_spanned(key, entry.key_span, entry.node);
+        }
+    }
+
     /// The keys in their order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
