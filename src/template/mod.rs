@@ -2,7 +2,10 @@
 //! the parts of CloudFormation's language that need no AWS (intrinsics, parameters, conditions).
 //! What a resource means is not known here.
 
+pub mod conditions;
+pub mod intrinsics;
 pub mod node;
+pub mod parameters;
 pub mod read;
 pub mod span;
 pub mod tags;

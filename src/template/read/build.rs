@@ -1,9 +1,10 @@
 //! From parser events to nodes, without recursion: types, short tags, anchors, merge keys, duplicate
 //! keys, and the budgets that keep a hostile file small.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::scalar::{self, Problem};
 use super::{MAX_DEPTH, syntax};
@@ -29,26 +30,47 @@ const NODE_WEIGHT: usize = 32;
 /// After so many problems the rest is not worth reading; the file is probably not a template at all.
 const MAX_PROBLEMS: usize = 100;
 
+/// YAML 1.1 lets a lone `-` stand in a flow list (`!Join [-, […]]`, which people do write), the parser
+/// does not. So many of them are mended by reading again; each costs one more pass over the file.
+const MAX_LONE_DASHES: usize = 32;
+
+/// What stands in for such a dash: one byte, so that no place moves.
+const DASH_STAND_IN: &str = "_";
+
 /// Reads one document; `None` when it ends too early to be looked at any further.
 pub(super) fn build(source: &Source, language: Language) -> (Option<Node>, Vec<Diagnostic>) {
-    let mut builder = Builder {
-        source,
-        language,
-        stack: Vec::new(),
-        depth: 0,
-        anchors: HashMap::new(),
-        copied: 0,
-        problems: Vec::new(),
-        root: None,
-        documents: 0,
-    };
-    let whole = builder.run();
-    let Builder { mut problems, root, .. } = builder;
-    match whole {
-        Ok(()) => (Some(root.unwrap_or_default()), problems),
-        Err(problem) => {
-            problems.push(*problem);
-            (None, problems)
+    let mut text = Cow::Borrowed(source.text());
+    let mut lone_dashes = Vec::new();
+    loop {
+        let mut builder = Builder {
+            source,
+            language,
+            lone_dashes: &lone_dashes,
+            stack: Vec::new(),
+            depth: 0,
+            anchors: HashMap::new(),
+            copied: 0,
+            problems: Vec::new(),
+            root: None,
+            documents: 0,
+        };
+        let whole = builder.run(&text);
+        let Builder { mut problems, root, .. } = builder;
+        match whole {
+            Ok(()) => return (Some(root.unwrap_or_default()), problems),
+            Err(Stop::LoneDash(offset)) if lone_dashes.len() < MAX_LONE_DASHES => {
+                text.to_mut().replace_range(offset..=offset, DASH_STAND_IN);
+                lone_dashes.push(offset);
+            }
+            Err(Stop::LoneDash(offset)) => {
+                let problem = Diagnostic::error("yaml/syntax", "too many dashes without quotes in flow lists");
+                problems.push(problem.at(character_at(source.text(), offset)).help("Write '-' in quotes."));
+                return (None, problems);
+            }
+            Err(Stop::Problem(problem)) => {
+                problems.push(*problem);
+                return (None, problems);
+            }
         }
     }
 }
@@ -67,6 +89,8 @@ pub(super) fn character_at(text: &str, offset: usize) -> Span {
 struct Builder<'s> {
     source: &'s Source,
     language: Language,
+    /// Offsets at which [`DASH_STAND_IN`] stands for a dash.
+    lone_dashes: &'s [usize],
     stack: Vec<Open>,
     /// How deep the tree is at the top of the stack; a tagged collection counts twice.
     depth: usize,
@@ -132,26 +156,53 @@ enum CoreType {
 /// Boxed: it is returned by every step and almost never there.
 type Fatal = Box<Diagnostic>;
 
+/// Why the reading ended before the end.
+enum Stop {
+    Problem(Fatal),
+    LoneDash(usize),
+}
+
+impl From<Fatal> for Stop {
+    fn from(problem: Fatal) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 impl Builder<'_> {
-    fn run(&mut self) -> Result<(), Fatal> {
-        let source = self.source;
+    fn run(&mut self, text: &str) -> Result<(), Stop> {
         let options = granit_parser::options! {
             emit_comments: false,
+            // As PyYAML: the last line of a block scalar has a line end only if the file has.
+            block_scalar_eof_without_line_feed: true,
             // The builder counts for itself; these only keep the parser from going much deeper.
             flow_nesting_limit: MAX_DEPTH + 8,
             block_nesting_limit: MAX_DEPTH + 8,
         };
-        for event in Parser::new_from_str_with_options(source.text(), options) {
-            let (event, place) = event.map_err(|error| Box::new(syntax::diagnostic(source, &error)))?;
+        for event in Parser::new_from_str_with_options(text, options) {
+            let (event, place) = event.map_err(|error| self.stop(text, &error))?;
             if self.problems.len() >= MAX_PROBLEMS {
-                return Err(Box::new(
-                    Diagnostic::error("yaml/too-many", "too many problems; what follows was not read")
-                        .at(self.span(&place)),
-                ));
+                let problem = Diagnostic::error("yaml/too-many", "too many problems; what follows was not read");
+                return Err(Stop::Problem(Box::new(problem.at(self.span(&place)))));
             }
             self.event(event, &place)?;
         }
         Ok(())
+    }
+
+    fn stop(&self, text: &str, error: &ScanError) -> Stop {
+        if let (ErrorKind::PlainScalarStartsWithDashFlowIndicator, Some(offset)) =
+            (error.kind(), error.marker().byte_offset())
+        {
+            // The marker stands at the dash or right behind it.
+            let dash = [Some(offset), offset.checked_sub(1)]
+                .into_iter()
+                .flatten()
+                .find(|at| text.as_bytes().get(*at) == Some(&b'-'));
+            if let Some(dash) = dash.filter(|dash| matches!(text.as_bytes().get(dash + 1), Some(b',' | b']' | b'}'))) {
+                return Stop::LoneDash(dash);
+            }
+        }
+        Stop::Problem(Box::new(syntax::diagnostic(self.source, error)))
     }
 
     fn event(&mut self, event: Event<'_>, place: &granit_parser::Span) -> Result<(), Fatal> {
@@ -168,6 +219,7 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let text = if self.lone_dashes.contains(&(span.start as usize)) { Cow::Borrowed("-") } else { text };
                 let tag = self.tag(tag.as_deref(), place);
                 if self.awaits_key() {
                     self.scalar_key(&text, style, anchor, tag, span);

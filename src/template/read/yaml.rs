@@ -96,6 +96,15 @@ m: !Transform {Name: AWS::Include, Parameters: {Location: here}}
     }
 
     #[test]
+    fn a_lone_dash_in_a_flow_list_is_text_as_in_yaml_1_1() {
+        assert_eq!(
+            value("a: !Join [-, [x, -, '-,']]\nb: |\n  [-, y]\nc: {d: -}\n"),
+            json!({"a": {"Fn::Join": ["-", ["x", "-", "-,"]]}, "b": "[-, y]\n", "c": {"d": "-"}})
+        );
+        assert_eq!(problems(&format!("a: [{}]", "-,".repeat(100))).len(), 1);
+    }
+
+    #[test]
     fn keys_are_text_and_merges_are_those_of_pyyaml() {
         assert_eq!(
             value("200: a\non: b\n~: c\n'on': d\n1.5: e\n"),
