@@ -5,10 +5,17 @@
 //! CloudFormation has to read them), and nothing of `aws`, `deploy`, `package` or `rollout`. What it
 //! does not know fails and says so; nothing is silently accepted.
 
+mod chunked;
 pub mod clock;
 pub mod http;
 pub mod process;
+pub mod query;
+pub mod router;
+pub mod s3;
+pub mod server;
 pub mod state;
+mod sts;
+pub mod xml;
 
 use crate::hint::Hint;
 
@@ -36,6 +43,9 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Another process has the folder.
+    #[error("another sandbox uses {0}")]
+    InUse(std::path::PathBuf),
     /// It was started and does not answer.
     #[error("the sandbox does not answer: {0}")]
     NoAnswer(String),
@@ -46,6 +56,9 @@ impl Hint for Error {
         match self {
             Self::Listen { .. } => vec!["Another program has that port; --port 0 takes a free one.".to_owned()],
             Self::Folder { .. } => vec!["Check the folder's permissions and the free space.".to_owned()],
+            Self::InUse(_) => {
+                vec!["`samara sandbox status` says where it listens; `samara sandbox stop` ends it.".to_owned()]
+            }
             Self::NoAnswer(_) => {
                 vec!["Look into .samara/sandbox.log, then `samara sandbox stop` and start again.".to_owned()]
             }

@@ -1,54 +1,143 @@
 //! What the sandbox remembers: the services, and how their state gets to disk and back.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking::RwLock;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::clock::Clock;
+use super::http::{Request, Response};
+use super::router::ServiceName;
+use super::s3::S3;
+use super::sts;
+use super::{Error, query};
 
-mod parking {
+pub(super) mod parking {
     //! `std`'s lock without poisoning: a panic in one request must not take the others with it.
     use std::sync::{PoisonError, RwLock as Std, RwLockReadGuard, RwLockWriteGuard};
 
     #[derive(Debug, Default)]
-    pub(super) struct RwLock<T>(Std<T>);
+    pub(in crate::sandbox) struct RwLock<T>(Std<T>);
 
     impl<T> RwLock<T> {
-        pub(super) fn new(value: T) -> Self {
+        pub(in crate::sandbox) fn new(value: T) -> Self {
             Self(Std::new(value))
         }
-        pub(super) fn read(&self) -> RwLockReadGuard<'_, T> {
+        pub(in crate::sandbox) fn read(&self) -> RwLockReadGuard<'_, T> {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
         }
-        pub(super) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        pub(in crate::sandbox) fn write(&self) -> RwLockWriteGuard<'_, T> {
             self.0.write().unwrap_or_else(PoisonError::into_inner)
         }
     }
 }
 
-/// Everything that the services share.
+/// Everything that the services share: one field a service.
 #[derive(Debug)]
 pub struct World {
     /// The sandbox's time.
     pub clock: Clock,
     /// Where everything is kept.
     pub dir: PathBuf,
+    /// Buckets and objects.
+    pub s3: S3,
+    endpoint_url: OnceLock<String>,
+    saved_clock: Persisted<SavedClock>,
 }
 
+/// What of the clock goes to disk, so that time never runs back.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct SavedClock {
+    now_ms: i64,
+}
+
+/// How much sandbox time may be missing in the file when the process was killed: it is written
+/// about once a real second.
+const CLOCK_MARGIN_S: f64 = 2.0;
+
+/// The answer of a service to a service.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
 impl World {
-    /// Opens the state under `dir`, creating it when it is not there.
+    /// Opens the state under `dir`, creating it when it is not there. The clock goes on from where
+    /// it was, `speed` times as fast as real time.
     ///
     /// # Errors
     /// The folder cannot be used, or a file in it is not one of ours.
-    pub fn open(dir: &Path, clock: Clock) -> Result<Arc<Self>, Error> {
+    pub fn open(dir: &Path, speed: f64) -> Result<Arc<Self>, Error> {
         std::fs::create_dir_all(dir).map_err(|source| Error::Folder { path: dir.to_owned(), source })?;
-        Ok(Arc::new(Self { clock, dir: dir.to_owned() }))
+        let saved_clock: Persisted<SavedClock> = Persisted::open(dir.join("clock.json"))?;
+        let not_before = saved_clock.read(|saved| {
+            let milliseconds = i128::from(saved.now_ms) + (CLOCK_MARGIN_S * 1000.0 * speed) as i128;
+            (saved.now_ms > 0).then(|| time::OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000).ok())
+        });
+        let clock = Clock::resume(not_before.flatten(), speed);
+        Ok(Arc::new(Self {
+            clock,
+            dir: dir.to_owned(),
+            s3: S3::open(&dir.join("s3"))?,
+            endpoint_url: OnceLock::new(),
+            saved_clock,
+        }))
     }
+
+    /// Where this sandbox listens; empty while it does not.
+    pub fn endpoint_url(&self) -> &str {
+        self.endpoint_url.get().map_or("", String::as_str)
+    }
+
+    /// Said once by the server.
+    pub(super) fn set_endpoint_url(&self, url: String) {
+        self.endpoint_url.get_or_init(|| url);
+    }
+
+    /// Asks a service, in the form of its own API: the way from one service to another, and the one
+    /// that the server takes.
+    pub fn call(self: &Arc<Self>, service: ServiceName, request: Request) -> Answer<'_> {
+        Box::pin(async move {
+            match service {
+                ServiceName::S3 => self.s3.handle(self, request).await,
+                ServiceName::Sts => sts::handle(&request),
+                other => {
+                    let fault = query::Fault::not_implemented(&format!("{other:?}"), "any");
+                    query::fault(&request, "", &fault)
+                }
+            }
+        })
+    }
+
+    /// What has to go on without a request. The server calls it about ten times a real second.
+    pub(super) async fn tick(self: &Arc<Self>) {}
+
+    /// Writes what has changed to disk. The server calls it a few times a second, and at the end.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub fn flush(&self) -> Result<(), Error> {
+        self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
+        self.saved_clock.flush()
+    }
+
+    /// Writes what a request has just changed, before it is answered: a client that was told "done"
+    /// finds it done after a SIGKILL. Metrics and logs are too many for that; they wait for
+    /// [`Self::flush`]; S3 writes as it goes.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(super) fn commit(&self, service: ServiceName) -> Result<(), Error> {
+        match service {
+            ServiceName::S3 | ServiceName::CloudWatch | ServiceName::Logs | ServiceName::Sts => Ok(()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends what the services have started (processes of functions, say), before the last flush.
+    pub(super) async fn close(self: &Arc<Self>) {}
 }
 
 /// A value in memory that is written to one JSON file: soon after a change by [`Persisted::flush`],

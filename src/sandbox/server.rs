@@ -1,0 +1,317 @@
+//! The HTTP server: on loopback only, one for all services.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use serde_json::json;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::http::{Request, Response, new_request_id};
+use super::router::{self, ServiceName};
+use super::state::World;
+use super::{Error, chunked, query};
+
+/// The largest body that is taken: a package at Lambda's limit of 250 MB, and some room.
+const MAX_BODY_BYTES: usize = 300 * 1024 * 1024;
+/// How long open requests may go on after a stop.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often alarms and the like are looked at, in real time.
+const TICK: Duration = Duration::from_millis(100);
+/// How often changes are written, in real time.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// How HTTP writes times.
+pub(super) const HTTP_DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+
+/// How a sandbox is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where its state is kept; made when it is not there.
+    pub dir: PathBuf,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// How many sandbox seconds one real second has.
+    pub speed: f64,
+}
+
+/// A sandbox that listens. Dropping it stops it without grace; [`Server::stop`] is the polite way.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    ticking: JoinHandle<()>,
+    // Held as long as the server lives.
+    _lock: std::fs::File,
+}
+
+#[derive(Debug)]
+struct Shared {
+    world: Arc<World>,
+    in_flight: AtomicUsize,
+    started: tokio::time::Instant,
+    // Milliseconds after `started` at which the last request ended.
+    last_ms: AtomicI64,
+    stop_asked: watch::Sender<bool>,
+}
+
+/// Starts a sandbox in this process.
+///
+/// # Errors
+/// The folder cannot be used or is in use; the port is taken.
+pub async fn start(options: Options) -> Result<Server, Error> {
+    let Options { dir, port, speed } = options;
+    let folder = |source| Error::Folder { path: dir.clone(), source };
+    std::fs::create_dir_all(&dir).map_err(folder)?;
+    let lock = std::fs::File::create(dir.join("lock")).map_err(folder)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(Error::InUse(dir)),
+        Err(std::fs::TryLockError::Error(source)) => return Err(folder(source)),
+    }
+    let world = World::open(&dir, speed)?;
+    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listen = |source| Error::Listen { address: wanted.to_string(), source };
+    let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    world.set_endpoint_url(format!("http://{address}"));
+    let shared = Arc::new(Shared {
+        world,
+        in_flight: AtomicUsize::new(0),
+        started: tokio::time::Instant::now(),
+        last_ms: AtomicI64::new(0),
+        stop_asked: watch::Sender::new(false),
+    });
+    let stop = watch::Sender::new(false);
+    let accepting = tokio::spawn(accept(listener, shared.clone(), stop.subscribe()));
+    let ticking = tokio::spawn(tick(shared.world.clone()));
+    Ok(Server { address, shared, stop, accepting, ticking, _lock: lock })
+}
+
+impl Server {
+    /// The endpoint for every client.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The port on loopback.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The services, for what runs in the same process.
+    pub fn world(&self) -> &Arc<World> {
+        &self.shared.world
+    }
+
+    /// How long no request has been under way.
+    pub fn idle(&self) -> Duration {
+        if self.shared.in_flight.load(Ordering::Acquire) > 0 {
+            return Duration::ZERO;
+        }
+        let last = u64::try_from(self.shared.last_ms.load(Ordering::Acquire)).unwrap_or(0);
+        self.shared.started.elapsed().saturating_sub(Duration::from_millis(last))
+    }
+
+    /// Returns when a client has asked the sandbox to stop (`POST /_samara/stop`).
+    pub async fn stop_asked(&self) {
+        // The sender lives in `shared`, so the channel is never closed.
+        let _ = self.shared.stop_asked.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    /// Lets open requests end, ends what the services run, and writes everything to disk.
+    ///
+    /// # Errors
+    /// The disk does not take the last changes.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        // A task that panicked has nothing more to say here.
+        let _ = (&mut self.accepting).await;
+        self.ticking.abort();
+        self.shared.world.close().await;
+        self.shared.world.flush()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.ticking.abort();
+    }
+}
+
+async fn tick(world: Arc<World>) {
+    let mut since_flush = Duration::ZERO;
+    loop {
+        tokio::time::sleep(TICK).await;
+        world.tick().await;
+        since_flush += TICK;
+        if since_flush >= FLUSH {
+            since_flush = Duration::ZERO;
+            let world = world.clone();
+            let flushed = tokio::task::spawn_blocking(move || world.flush()).await;
+            if let Ok(Err(error)) = flushed {
+                tracing::warn!(%error, "the sandbox's state could not be written");
+            }
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => serve_connection(stream, &shared, &graceful),
+            // Out of file descriptors, most likely: connections that end will free some.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+}
+
+fn serve_connection(stream: TcpStream, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+    // Answers are small and clients wait for them.
+    let _ = stream.set_nodelay(true);
+    let shared = shared.clone();
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(serve(&shared, request).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        // The client went away in the middle; nobody is left to tell.
+        let _ = connection.await;
+    });
+}
+
+async fn serve(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
+    shared.in_flight.fetch_add(1, Ordering::AcqRel);
+    let request_id = new_request_id();
+    let is_private = request.uri().path().starts_with("/_samara/");
+    let response = if router::is_from_a_web_page(request.headers()) {
+        Response::json(403, &json!({"message": "Web pages may not use the sandbox."}))
+    } else if is_private {
+        private(shared, &request)
+    } else {
+        answer(shared, request, request_id.clone()).await
+    };
+    let elapsed = i64::try_from(shared.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+    // Whoever only asks for the time does not keep the sandbox awake.
+    if !is_private {
+        shared.last_ms.fetch_max(elapsed, Ordering::AcqRel);
+    }
+    shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+    finish(response, &request_id, shared)
+}
+
+/// The sandbox's own paths, which no AWS service has.
+fn private(shared: &Shared, request: &hyper::Request<Incoming>) -> Response {
+    let clock = &shared.world.clock;
+    match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/_samara/clock") => Response::json(200, &json!({"now_ms": clock.now_ms(), "speed": clock.speed()})),
+        ("POST", "/_samara/stop") => {
+            shared.stop_asked.send_replace(true);
+            Response::json(202, &json!({}))
+        }
+        _ => Response::json(404, &json!({"message": "The sandbox has no such path."})),
+    }
+}
+
+async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>, request_id: String) -> Response {
+    let (parts, body) = request.into_parts();
+    let (path, mut headers) = (parts.uri.path().to_owned(), parts.headers);
+    let query: Vec<(String, String)> =
+        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let fault =
+                query::Fault::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
+            return refused(&router::route(&path, &query, &headers, b""), parts.method, request_id, &fault);
+        }
+        // The client went away in the middle of its body.
+        Err(_) => return Response::new(400),
+    };
+    let body = if chunked::is_chunked(&headers) { chunked::decode(&mut headers, &body) } else { Some(body) };
+    let route = router::route(&path, &query, &headers, body.as_deref().unwrap_or_default());
+    let Some(body) = body else {
+        let text = "The request body terminated unexpectedly";
+        return refused(&route, parts.method, request_id, &query::Fault::new(400, "IncompleteBody", text));
+    };
+    let service = match &route.service {
+        Ok(service) => *service,
+        Err(name) => {
+            let fault = query::Fault::new(501, "NotImplemented", format!("The sandbox has no service {name}"));
+            return refused(&route, parts.method, request_id, &fault);
+        }
+    };
+    tracing::debug!(method = %parts.method, %path, ?service, "request");
+    let changes = !matches!(parts.method.as_str(), "GET" | "HEAD");
+    let router::Route { account, region, path, .. } = route;
+    let request = Request { method: parts.method, path, query, headers, body, account, region, request_id };
+    // In a task of its own: a call that a client no longer waits for still ends as it would in AWS,
+    // and a panic is one request's, not the connection's.
+    let world = shared.world.clone();
+    let answered = tokio::spawn(async move { world.call(service, request).await }).await;
+    let Ok(response) = answered else {
+        return Response::json(
+            500,
+            &json!({"__type": "InternalFailure", "message": "The sandbox failed; see its log."}),
+        );
+    };
+    if changes && let Err(error) = shared.world.commit(service) {
+        return Response::json(500, &json!({"__type": "InternalFailure", "message": error.to_string()}));
+    }
+    response
+}
+
+/// An error that is found before a service is asked, in the form that most clients can read.
+fn refused(route: &router::Route, method: hyper::Method, request_id: String, fault: &query::Fault) -> Response {
+    let request = Request { request_id, ..Request::new(method, &route.path, &route.account, &route.region) };
+    match route.service {
+        Ok(ServiceName::S3) => super::s3::error_response(&request, fault.status, &fault.code, &fault.message),
+        Ok(ServiceName::CloudFormation | ServiceName::Sts | ServiceName::Iam | ServiceName::Sns) => {
+            query::fault(&request, "", fault)
+        }
+        _ => Response::json(fault.status, &json!({"__type": fault.code, "message": fault.message}))
+            .header("x-amzn-errortype", &fault.code),
+    }
+}
+
+fn finish(response: Response, request_id: &str, shared: &Shared) -> hyper::Response<Full<Bytes>> {
+    let date = shared.world.clock.now().format(HTTP_DATE).unwrap_or_default();
+    let mut response = response.header("date", &date).header("server", "samara");
+    for name in ["x-amzn-requestid", "x-amz-request-id"] {
+        if !response.headers.contains_key(name) {
+            response = response.header(name, request_id);
+        }
+    }
+    let mut answer = hyper::Response::new(Full::new(response.body));
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    answer
+}
