@@ -1,0 +1,162 @@
+//! Why a stack did not become what it should.
+
+use crate::aws;
+use crate::aws::cloudformation::Status;
+use crate::hint::Hint;
+
+use super::cause::Cause;
+use super::{options, samconfig};
+
+/// What can go wrong between a template and its stack.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call failed.
+    #[error(transparent)]
+    Aws(#[from] aws::Error),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] samconfig::Error),
+    /// An option's text.
+    #[error(transparent)]
+    Option(#[from] options::Error),
+    /// The first deploy of this stack failed; CloudFormation lets nobody update what is left of it.
+    #[error("stack {stack} is in ROLLBACK_COMPLETE: its first deploy failed, and it can only be deleted")]
+    RolledBackOnCreate {
+        /// The stack.
+        stack: String,
+    },
+    /// A state that only a person can end.
+    #[error("stack {stack} is in {status} and cannot be updated{}", because(.reason.as_deref()))]
+    Stuck {
+        /// The stack.
+        stack: String,
+        /// Its state.
+        status: Status,
+        /// CloudFormation's reason.
+        reason: Option<String>,
+    },
+    /// The change set could not be made.
+    #[error("CloudFormation cannot make the change set for stack {stack}: {reason}")]
+    ChangeSet {
+        /// The stack.
+        stack: String,
+        /// CloudFormation's reason.
+        reason: String,
+    },
+    /// A wait came to its limit.
+    #[error("gave up after {minutes} minutes of waiting for {what}")]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// The limit.
+        minutes: u64,
+        /// Whether CloudFormation goes on without us.
+        goes_on: bool,
+    },
+    /// The stack's update or creation failed.
+    #[error("{0}")]
+    Failed(Box<Failure>),
+    /// The template in the change set or the stack is none that samara can read.
+    #[error("the template of {what} cannot be read: {reason}")]
+    Template {
+        /// Of what.
+        what: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A stack whose change failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The stack's name.
+    pub stack: String,
+    /// Its state now.
+    pub status: Status,
+    /// What failed first, and what else did.
+    pub cause: Cause,
+}
+
+impl Failure {
+    /// Whether everything is as it was before: the old version serves.
+    pub fn is_rolled_back(&self) -> bool {
+        self.status.0 == "UPDATE_ROLLBACK_COMPLETE"
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.cause.first() {
+            Some(first) => {
+                write!(f, "{} ({}) failed", first.logical_id, first.kind)?;
+                match &first.reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => write!(f, ", and CloudFormation gives no reason"),
+                }
+            }
+            None => {
+                write!(f, "stack {} ended in {}", self.stack, self.status)?;
+                match &self.cause.stack_reason {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+impl Hint for Error {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Aws(error) => error.hints(),
+            Self::Config(error) => error.hints(),
+            Self::Option(_) => Vec::new(),
+            Self::RolledBackOnCreate { stack } => vec![
+                format!(
+                    "Delete it with `aws cloudformation delete-stack --stack-name {stack}` and deploy again; on a \
+                     terminal `samara deploy` offers to."
+                ),
+                "`--on-failure DELETE` deletes a stack whose first deploy fails.".to_owned(),
+            ],
+            Self::Stuck { stack, status, .. } => vec![match status.0.as_str() {
+                "UPDATE_ROLLBACK_FAILED" => format!(
+                    "Mend what hinders the rollback, then `aws cloudformation continue-update-rollback --stack-name {stack}`."
+                ),
+                _ => format!("It can only be deleted: `aws cloudformation delete-stack --stack-name {stack}`."),
+            }],
+            Self::ChangeSet { reason, .. } => super::cause::advice(reason).into_iter().collect(),
+            Self::Timeout { goes_on: true, .. } => vec![
+                "CloudFormation goes on without us; look with `aws cloudformation describe-stacks`.".to_owned(),
+                "--max-wait-duration MINUTES waits longer.".to_owned(),
+            ],
+            Self::Timeout { goes_on: false, .. } => vec!["--max-wait-duration MINUTES waits longer.".to_owned()],
+            Self::Failed(failure) => failure.hints(),
+            Self::Template { .. } => Vec::new(),
+        }
+    }
+}
+
+impl Hint for Failure {
+    fn hints(&self) -> Vec<String> {
+        let mut hints: Vec<String> =
+            self.cause.first().and_then(|first| super::cause::advice(first.reason.as_deref()?)).into_iter().collect();
+        let stack = &self.stack;
+        hints.push(match self.status.0.as_str() {
+            "UPDATE_ROLLBACK_COMPLETE" => format!("Stack {stack} is as it was before: UPDATE_ROLLBACK_COMPLETE."),
+            "ROLLBACK_COMPLETE" => format!(
+                "Nothing of it runs. Stack {stack} is in ROLLBACK_COMPLETE and has to be deleted before the next \
+                 deploy, which offers to do it."
+            ),
+            "DELETE_COMPLETE" => format!("Stack {stack} was deleted."),
+            status @ ("CREATE_FAILED" | "UPDATE_FAILED") => {
+                format!("Stack {stack} was left in {status}, as asked: mend the template and deploy again.")
+            }
+            status => format!("Stack {stack} is in {status}."),
+        });
+        hints
+    }
+}
