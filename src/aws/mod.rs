@@ -161,7 +161,7 @@ impl Aws {
 }
 
 /// `^[a-z]{2,4}(-[a-z]+)+-\d+$`: what may become part of a host name.
-fn is_region(text: &str) -> bool {
+pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [first, middle @ .., last] = parts.as_slice() else { return false };
     let lower = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());

@@ -243,7 +243,9 @@ mod tests {
 
     #[test]
     fn both_of_cloudformations_sentences_mean_empty() {
-        assert!(is_empty("The submitted information didn't contain changes. Submit different information to create a change set."));
+        assert!(is_empty(
+            "The submitted information didn't contain changes. Submit different information to create a change set."
+        ));
         assert!(is_empty("No updates are to be performed."));
         assert!(!is_empty("Template error: instance of Fn::GetAtt references undefined resource X"));
     }

@@ -149,9 +149,9 @@ impl Watch {
             match stack {
                 Some(stack) if stack.status.is_in_progress() || stack.status.is_review() => {}
                 Some(stack) => {
-                    let ended = self.events[before..]
-                        .iter()
-                        .any(|event| event.is_stack() && event.stack_id == self.stack_id && event.status == stack.status);
+                    let ended = self.events[before..].iter().any(|event| {
+                        event.is_stack() && event.stack_id == self.stack_id && event.status == stack.status
+                    });
                     if ended || wait.elapsed() > NO_EVENTS_GRACE {
                         return Ok(stack);
                     }
@@ -179,7 +179,8 @@ impl Watch {
             fresh.extend(events);
         }
         if self.since.is_none() {
-            self.since = fresh.iter().filter(|event| event.stack_id == self.stack_id).filter_map(|event| event.time).min();
+            self.since =
+                fresh.iter().filter(|event| event.stack_id == self.stack_id).filter_map(|event| event.time).min();
         }
         // A nested stack's earlier operations are not ours.
         fresh.retain(|event| event.stack_id == self.stack_id || event.time >= self.since);

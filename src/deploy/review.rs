@@ -122,7 +122,12 @@ fn reason(detail: &ChangeDetail) -> String {
 mod tests {
     use super::*;
 
-    fn change(action: Action, replacement: Option<Replacement>, logical_id: &str, details: Vec<ChangeDetail>) -> ResourceChange {
+    fn change(
+        action: Action,
+        replacement: Option<Replacement>,
+        logical_id: &str,
+        details: Vec<ChangeDetail>,
+    ) -> ResourceChange {
         ResourceChange {
             action,
             logical_id: logical_id.to_owned(),
@@ -154,8 +159,11 @@ mod tests {
             ..ChangeSet::default()
         };
         let review = Review::new(&set);
-        let shown: Vec<String> =
-            review.rows.iter().map(|row| format!("{} {} {}", row.effect.sign(), row.effect.word(), row.logical_id)).collect();
+        let shown: Vec<String> = review
+            .rows
+            .iter()
+            .map(|row| format!("{} {} {}", row.effect.sign(), row.effect.word(), row.logical_id))
+            .collect();
         assert_eq!(shown, ["- remove Queue", "! replace Table", "! may replace Api", "* change Fn", "+ add New"]);
         assert_eq!(review.rows[1].why, ["TableName (parameter Name), which makes it anew"]);
         assert_eq!(review.count(Effect::Added), 1);

@@ -14,7 +14,6 @@ const LONGEST: Duration = Duration::from_secs(5);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// One wait.
-#[derive(Debug)]
 pub(super) struct Wait<'a> {
     what: String,
     limit: Duration,
