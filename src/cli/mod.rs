@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod context;
 pub mod exit;
+pub mod sandbox;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::CompletionsArgs),
+    Sandbox(sandbox::SandboxArgs),
 }
 
 /// The whole grammar, for completions and documentation.
@@ -60,12 +62,12 @@ impl From<&Error> for Status {
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
     match command {
         Command::Completions(args) => completions::run(context, &args),
+        Command::Sandbox(args) => sandbox::run(context, &args),
     }
 }
 
 /// Runs a command that waits for the network. Commands that do not (`validate`, `init`) never start
 /// the runtime.
-#[expect(dead_code, reason = "the first command that calls AWS uses it")]
 fn block_on<F: Future>(future: F) -> Result<F::Output, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|source| Error::File {
         action: "start",

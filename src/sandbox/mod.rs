@@ -46,6 +46,17 @@ pub enum Error {
     /// Another process has the folder.
     #[error("another sandbox uses {0}")]
     InUse(std::path::PathBuf),
+    /// One runs already, with another port or speed than is asked for.
+    #[error("the project's sandbox runs already, at port {port} and speed {speed}")]
+    RunsDifferently {
+        /// Its port on loopback.
+        port: u16,
+        /// Its speed.
+        speed: f64,
+    },
+    /// Its process ended instead of listening.
+    #[error("the sandbox did not start: {0}")]
+    NotStarted(String),
     /// It was started and does not answer.
     #[error("the sandbox does not answer: {0}")]
     NoAnswer(String),
@@ -59,6 +70,8 @@ impl Hint for Error {
             Self::InUse(_) => {
                 vec!["`samara sandbox status` says where it listens; `samara sandbox stop` ends it.".to_owned()]
             }
+            Self::RunsDifferently { .. } => vec!["`samara sandbox stop` ends it; its state stays.".to_owned()],
+            Self::NotStarted(_) => vec!["Its last words are in .samara/sandbox.log.".to_owned()],
             Self::NoAnswer(_) => {
                 vec!["Look into .samara/sandbox.log, then `samara sandbox stop` and start again.".to_owned()]
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::json;
 use time::format_description::BorrowedFormatItem;
@@ -198,7 +198,8 @@ fn serve_connection(stream: TcpStream, shared: &Arc<Shared>, graceful: &Graceful
         async move { Ok::<_, Infallible>(serve(&shared, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        // Idle connections cost nothing here, and a client that finds one closed has to retry.
+        .header_read_timeout(None)
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection);
@@ -232,7 +233,10 @@ async fn serve(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> hyper
 fn private(shared: &Shared, request: &hyper::Request<Incoming>) -> Response {
     let clock = &shared.world.clock;
     match (request.method().as_str(), request.uri().path()) {
-        ("GET", "/_samara/clock") => Response::json(200, &json!({"now_ms": clock.now_ms(), "speed": clock.speed()})),
+        ("GET", "/_samara/clock") => {
+            let pid = std::process::id();
+            Response::json(200, &json!({"now_ms": clock.now_ms(), "speed": clock.speed(), "pid": pid}))
+        }
         ("POST", "/_samara/stop") => {
             shared.stop_asked.send_replace(true);
             Response::json(202, &json!({}))
