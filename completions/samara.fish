@@ -36,6 +36,7 @@ complete -c samara -n "__fish_samara_needs_command" -l debug -d 'Print what is d
 complete -c samara -n "__fish_samara_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
 complete -c samara -n "__fish_samara_using_subcommand completions" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -47,3 +48,66 @@ complete -c samara -n "__fish_samara_using_subcommand completions" -l sandbox -d
 complete -c samara -n "__fish_samara_using_subcommand completions" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "start" -d 'Start it and return once it listens; print the environment variables that point clients at it'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "stop" -d 'End it; its state stays'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "status" -d 'Say whether it runs and where it listens'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "reset" -d 'Delete everything in it; one that runs is started again, empty'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l port -d 'Port on 127.0.0.1; 0 takes a free one' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l speed -d 'How many seconds of the sandbox\'s clock one real second has' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l idle -d 'End it after so many minutes without a request; 0 never does' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l foreground -d 'Stay in the foreground until Ctrl-C'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from stop" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
