@@ -8,7 +8,9 @@ use clap::Args;
 
 use crate::aws::{self, Aws};
 use crate::cli::exit::Error;
+use crate::diagnostic::{Diagnostics, Severity};
 use crate::sandbox;
+use crate::ui::diagnostic;
 use crate::ui::terminal::{Color, Output, Terminal};
 
 /// The options that every command has.
@@ -70,6 +72,27 @@ impl Context {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    /// Shows findings that do not end the command, with their lines, on standard error.
+    pub fn findings(&self, findings: &Diagnostics) {
+        let text = diagnostic::text(findings, diagnostic::Style::Colored);
+        if !text.is_empty() {
+            self.terminal.line(text.trim_end());
+        }
+    }
+
+    /// Shows the findings that end the command (as JSON on standard output when that is wanted) and
+    /// gives the error to end it with: `cannot <action> <file>: 2 problems`.
+    pub fn failed(&self, action: &str, findings: &Diagnostics) -> Error {
+        if self.terminal.is_json() {
+            self.terminal.json(&diagnostic::json(findings));
+        } else {
+            self.findings(findings);
+        }
+        let count = findings.items.iter().filter(|item| item.severity == Severity::Error).count();
+        let problems = if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") };
+        Error::Findings(format!("cannot {action} {}: {problems}", findings.source.name()))
     }
 
     /// Connects to AWS, or to the sandbox with `--sandbox`. `region` and `profile` are those of

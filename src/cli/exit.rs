@@ -45,6 +45,12 @@ pub enum Error {
     /// The sandbox cannot be started, reached or stopped.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    /// The code cannot be packaged.
+    #[error(transparent)]
+    Package(#[from] crate::package::Error),
+    /// samconfig.toml cannot be used.
+    #[error(transparent)]
+    Samconfig(#[from] crate::deploy::samconfig::Error),
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
@@ -68,6 +74,8 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Aws(_) | Self::Config(_) | Self::Sandbox(_) | Self::File { .. } | Self::Findings(_) => Status::Failed,
+            Self::Package(crate::package::Error::Option(_)) => Status::Usage,
+            Self::Package(_) | Self::Samconfig(_) => Status::Failed,
             Self::Usage(_) => Status::Usage,
         }
     }
@@ -79,6 +87,8 @@ impl Hint for Error {
             Self::Aws(error) => error.hints(),
             Self::Config(error) => error.hints(),
             Self::Sandbox(error) => error.hints(),
+            Self::Package(error) => error.hints(),
+            Self::Samconfig(error) => error.hints(),
             Self::Usage(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
         }
     }

@@ -4,6 +4,8 @@ pub mod completions;
 pub mod context;
 pub mod exit;
 pub mod sandbox;
+pub mod package;
+pub mod template_file;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Package(Box<package::PackageArgs>),
     Completions(completions::CompletionsArgs),
     Sandbox(sandbox::SandboxArgs),
 }
@@ -61,6 +64,7 @@ impl From<&Error> for Status {
 
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
     match command {
+        Command::Package(args) => package::run(context, *args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
     }

@@ -29,6 +29,8 @@ pub struct PutFile {
     pub condition: Condition,
     /// How it is encrypted at rest.
     pub encryption: Encryption,
+    /// User metadata (`x-amz-meta-…`).
+    pub metadata: Vec<(String, String)>,
 }
 
 impl S3 {
@@ -38,7 +40,7 @@ impl S3 {
     /// # Errors
     /// The file cannot be read or is too large; the condition does not hold; any other answer.
     pub async fn put_in_parts(&self, put: PutFile) -> Result<Put, Error> {
-        let PutFile { bucket, key, path, condition, encryption } = put;
+        let PutFile { bucket, key, path, condition, encryption, metadata } = put;
         let (sse, kms_key) = encryption.headers();
         let started = self
             .client
@@ -49,6 +51,7 @@ impl S3 {
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .set_server_side_encryption(sse)
             .set_ssekms_key_id(kms_key)
+            .set_metadata((!metadata.is_empty()).then(|| metadata.into_iter().collect()))
             .send()
             .await
             .map_err(|error| Error::from_sdk(SERVICE, "CreateMultipartUpload", at(&bucket, &key), &error))?;
