@@ -35,8 +35,40 @@ complete -c samara -n "__fish_samara_needs_command" -l sandbox -d 'Use the proje
 complete -c samara -n "__fish_samara_needs_command" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
+complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
+complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l s3-prefix -d 'What stands before every key' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l kms-key-id -d 'KMS key that encrypts the uploads at rest [default: as the bucket has it]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l metadata -d 'Metadata of every upload: KEY=VALUE,… or a flat JSON object' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l include -d 'Pack what looks like a secret or would be left out: a pattern in .gitignore\'s syntax; repeatable' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l image-repository -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l image-repositories -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l signing-profiles -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand package" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
+complete -c samara -n "__fish_samara_using_subcommand package" -l no-resolve-s3
+complete -c samara -n "__fish_samara_using_subcommand package" -l use-json -d 'Write the packaged template as JSON'
+complete -c samara -n "__fish_samara_using_subcommand package" -l force-upload -d 'Upload also what the bucket has already'
+complete -c samara -n "__fish_samara_using_subcommand package" -l no-progressbar -d 'Show no progress'
+complete -c samara -n "__fish_samara_using_subcommand package" -l dry-run -d 'Do everything local and call nothing'
+complete -c samara -n "__fish_samara_using_subcommand package" -l allow-external-links -d 'Pack what links point at outside their code folder'
+complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-image-repos
+complete -c samara -n "__fish_samara_using_subcommand package" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand package" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand package" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand package" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand completions" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'

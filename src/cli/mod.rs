@@ -3,8 +3,8 @@
 pub mod completions;
 pub mod context;
 pub mod exit;
-pub mod sandbox;
 pub mod package;
+pub mod sandbox;
 pub mod template_file;
 
 use std::process::ExitCode;
