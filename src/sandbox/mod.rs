@@ -8,6 +8,9 @@
 mod chunked;
 pub mod clock;
 pub mod http;
+pub mod iam;
+mod json;
+pub mod logs;
 pub mod process;
 pub mod query;
 pub mod router;

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::http::{Request, Response};
+use super::iam::Iam;
+use super::logs::Logs;
 use super::router::ServiceName;
 use super::s3::S3;
 use super::sts;
@@ -46,6 +48,10 @@ pub struct World {
     pub dir: PathBuf,
     /// Buckets and objects.
     pub s3: S3,
+    /// Roles and their policies.
+    pub iam: Iam,
+    /// Log groups.
+    pub logs: Logs,
     endpoint_url: OnceLock<String>,
     saved_clock: Persisted<SavedClock>,
 }
@@ -81,6 +87,8 @@ impl World {
             clock,
             dir: dir.to_owned(),
             s3: S3::open(&dir.join("s3"))?,
+            iam: Iam::open(dir)?,
+            logs: Logs::open(&dir.join("logs"))?,
             endpoint_url: OnceLock::new(),
             saved_clock,
         }))
@@ -103,6 +111,8 @@ impl World {
             match service {
                 ServiceName::S3 => self.s3.handle(self, request).await,
                 ServiceName::Sts => sts::handle(&request),
+                ServiceName::Iam => self.iam.handle(self, request).await,
+                ServiceName::Logs => self.logs.handle(self, request).await,
                 other => {
                     let fault = query::Fault::not_implemented(&format!("{other:?}"), "any");
                     query::fault(&request, "", &fault)
@@ -119,19 +129,22 @@ impl World {
     /// # Errors
     /// The disk does not take it.
     pub fn flush(&self) -> Result<(), Error> {
+        self.iam.flush()?;
+        self.logs.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
     }
 
     /// Writes what a request has just changed, before it is answered: a client that was told "done"
-    /// finds it done after a SIGKILL. Metrics and logs are too many for that; they wait for
-    /// [`Self::flush`]; S3 writes as it goes.
+    /// finds it done after a SIGKILL. What functions write themselves
+    /// (metrics, log lines) is too much for that and waits for [`Self::flush`]; S3 writes as it goes.
     ///
     /// # Errors
     /// The disk does not take it.
     pub(super) fn commit(&self, service: ServiceName) -> Result<(), Error> {
         match service {
-            ServiceName::S3 | ServiceName::CloudWatch | ServiceName::Logs | ServiceName::Sts => Ok(()),
+            ServiceName::Iam => self.iam.flush(),
+            ServiceName::Logs => self.logs.flush(),
             _ => Ok(()),
         }
     }

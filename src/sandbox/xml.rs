@@ -38,11 +38,15 @@ impl Writer {
 
     /// An element with text in it.
     pub fn text(&mut self, name: &str, value: impl AsRef<str>) -> &mut Self {
-        let value = escape(value.as_ref()).replace('\r', "&#13;");
+        self.element(name, |element| element.write(value.as_ref()))
+    }
+
+    /// Text in the element that is open.
+    pub fn write(&mut self, value: &str) {
+        let value = escape(value).replace('\r', "&#13;");
         // What XML 1.0 cannot carry at all becomes the replacement character.
         let value = value.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r'), "\u{fffd}");
-        self.text.push_str(&format!("<{name}>{value}</{name}>"));
-        self
+        self.text.push_str(&value);
     }
 
     /// An element with text in it, when there is a value.
