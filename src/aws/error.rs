@@ -79,7 +79,8 @@ impl Error {
             .or_else(|| header("x-amzn-requestid"))
             .or_else(|| header("x-amz-request-id"))
             .map(str::to_owned);
-        let is_html = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
+        // An emulator may give an empty 404 that type; a proxy's page has no request id of AWS's.
+        let is_html = request_id.is_none() && header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
         let message = metadata
             .and_then(|meta| meta.message())
             .map_or_else(|| without_answer(error, status, is_html), str::to_owned);

@@ -2,4 +2,5 @@
 
 mod completions;
 mod layout;
+mod package;
 mod support;

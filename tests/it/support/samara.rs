@@ -69,6 +69,7 @@ impl Samara {
     }
 
     /// Runs it to its end. The outcome has to be looked at.
+    #[must_use = "look at the outcome, or assert its status"]
     pub(crate) fn run(self) -> Outcome {
         self.run_unchecked()
     }
@@ -102,7 +103,6 @@ impl Samara {
 
 /// How a run ended: look at it, or at least assert its status.
 #[derive(Debug)]
-#[must_use = "look at the outcome, or assert its status"]
 pub(crate) struct Outcome {
     /// The exit status; `None` when a signal ended it.
     pub(crate) status: Option<i32>,
