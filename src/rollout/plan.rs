@@ -457,7 +457,7 @@ pub(super) mod tests {
           +15m        50%  held for 10m at least
           +28m       100%  to the new version, watched for 5m
           judged by errors of new against old (bound 100), alarm errors
-          steps:1%:5m,10%:10m,pause,50%:10m would notice +21.5 points of errors or more at the last hour's traffic
+          steps:1%:5m,10%:10m,pause,50%:10m would notice +12.3 points of errors or more at the last hour's traffic
         ");
     }
 

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn resolution_says_when_nothing_can_be_told() {
-        assert!(resolution(&Parameters::errors(0.01, 1.0), 54.0, 0.0, 6.0, 0.6) > 1.0);
+        assert!(resolution(&Parameters::errors(0.01, 1.0), 5.0, 0.0, 1.0, 0.6) > 1.0);
         assert!(resolution(&Parameters::errors(0.01, 1.0), 27_000.0, 135.0, 3000.0, 0.6) < 0.02);
     }
 }

@@ -1,11 +1,14 @@
 //! What each event changes, and what follows from the state that it leaves.
 
+use std::time::Duration;
+
+use super::super::analysis::METRIC_DELAY;
 use super::super::analysis::alarms::AlarmVerdict;
 use super::super::content::{Content, Seen};
 use super::super::names::{RevisionId, Time, Weight};
 use super::super::plan::{OnNoData, OnOutage};
 use super::{
-    Action, DENIALS, FRESH, HEARTBEAT, Happening, Intent, JOURNAL_PATIENCE, LOOK_EVERY, Live, PENDING_FOR, PauseCause, Phase, Purpose,
+    Action, DENIALS, HEARTBEAT, Happening, Intent, JOURNAL_PATIENCE, LOOK_EVERY, Live, PENDING_FOR, PauseCause, Phase, Purpose,
     Readiness, Reading, Stage, State, Stop, What, Why, WriteTrouble, back_off,
 };
 
@@ -285,6 +288,16 @@ impl State {
         self.live.read_not_before = self.live.now + LOOK_EVERY;
         let Some(seen) = found else { return self.conflict(None) };
         let taken_over = std::mem::take(&mut self.live.taken_over);
+        // A first raise that was decided, an alias as before, and yet written since: it was raised
+        // and taken back by a driver that could not reach the journal any more.
+        let was_there_and_back = taken_over
+            && self.may_go_back()
+            && self.maybe.is_some()
+            && seen.content == Content::whole(self.plan.old)
+            && seen.revision != self.alias.revision;
+        if was_there_and_back {
+            return self.not_ours(seen, taken_over);
+        }
         match self.intent.as_ref() {
             Some(intent) if seen.content == intent.after => self.confirm(seen),
             Some(_) if self.is_ours(&seen.content) => {
@@ -412,12 +425,12 @@ impl State {
             Phase::PreTraffic { .. } if self.live.version_ready && self.is_fresh() => self.enter(self.at_step(0)),
             Phase::Shifting { step, since: None } if is_there => self.enter(Phase::Shifting { step, since: Some(now) }),
             Phase::Shifting { step, since: Some(since) } => return self.hold_step(step, since),
-            Phase::Barrier { since } if self.is_complete(since) => self.enter(Phase::Promoting),
+            Phase::Barrier { .. } if self.is_past_gate() && self.is_fresh() => self.enter(Phase::Promoting),
             Phase::Promoting if is_there => {
                 self.note(Happening::Baking);
                 self.enter(Phase::Baking { since: now });
             }
-            Phase::Baking { since } if self.is_baked(since) => self.enter(Phase::PostTraffic),
+            Phase::Baking { .. } if self.is_baked() => self.enter(Phase::PostTraffic),
             Phase::PostTraffic if self.plan.settle.is_some() => {
                 self.note(Happening::Settling);
                 self.enter(Phase::Settling);
@@ -447,13 +460,13 @@ impl State {
         let Some(current) = steps.get(step) else { return false };
         let told_to_go_on = self.live.wake_at_gate;
         let held = now.since(since);
-        if (held < current.hold && !told_to_go_on) || !self.is_fresh() {
+        if !told_to_go_on && !self.is_past_gate() || !self.is_fresh() {
             return false;
         }
         let first = self.first_traffic.unwrap_or(since);
         let served = self.judge.served_since(&self.plan.criteria, first, now);
         if served < self.plan.min_requests && !told_to_go_on {
-            let longest = current.hold + std::time::Duration::from_secs(self.plan.max_hold_s);
+            let longest = current.hold + Duration::from_secs(self.plan.max_hold_s);
             if held < longest {
                 let already = self.entries.iter().rev().take_while(|entry| entry.at >= since);
                 if !already.into_iter().any(|entry| matches!(entry.what, Happening::WaitingForRequests { .. })) {
@@ -488,16 +501,28 @@ impl State {
         true
     }
 
-    /// Every minute of the last step is complete, and has been looked at since.
-    fn is_complete(&self, since: Time) -> bool {
-        let until = since + super::super::analysis::METRIC_DELAY + self.judge.longest(&self.plan.criteria);
-        let looked = self.live.last_good.is_some_and(|at| at >= until);
-        self.live.now >= until && self.is_fresh() && (looked || self.plan.on_outage == OnOutage::Continue)
+    /// Before when this phase does not end: what was read before then does not count for its end.
+    fn gate(&self) -> Option<Time> {
+        match &self.phase {
+            Phase::Shifting { step, since: Some(since) } => {
+                self.plan.steps().get(*step).map(|step| *since + step.hold)
+            }
+            // Every minute of the last step has to be complete.
+            Phase::Barrier { since } => Some(*since + METRIC_DELAY + self.judge.longest(&self.plan.criteria)),
+            Phase::Baking { since } => Some(*since + Duration::from_secs(self.plan.bake_s)),
+            _ => None,
+        }
     }
 
-    fn is_baked(&self, since: Time) -> bool {
-        let over = self.live.now.since(since).as_secs() >= self.plan.bake_s;
-        over && (self.plan.bake_s == 0 || self.is_fresh() || self.plan.on_outage != OnOutage::Rollback)
+    fn is_past_gate(&self) -> bool {
+        let Some(gate) = self.gate() else { return true };
+        let goes_on_blind = self.plan.on_outage == OnOutage::Continue && self.live.blind_since.is_some();
+        self.live.now >= gate && (goes_on_blind || self.live.last_good.is_some_and(|at| at >= gate))
+    }
+
+    /// Without a bake there is nothing to look at.
+    fn is_baked(&self) -> bool {
+        self.plan.bake_s == 0 || self.is_past_gate()
     }
 
     fn end_settle(&mut self) -> bool {
@@ -589,9 +614,10 @@ impl State {
             Phase::Shifting { .. } | Phase::Barrier { .. } | Phase::Promoting | Phase::Baking { .. } => true,
             _ => false,
         };
-        // A process that took over, or woke, looks at once; so does one that waits to raise.
-        let due = now >= self.live.look_not_before || self.live.last_good.is_some_and(|at| now.since(at) > FRESH);
-        if judged && !self.live.looking && due && (self.live.blind_since.is_none() || now >= self.live.look_not_before) {
+        // Who waits for nothing but a reading does not wait for the next round.
+        let stale = |since: Time| self.live.last_good.is_none_or(|at| at < since);
+        let at_gate = self.gate().is_some_and(|gate| now >= gate && stale(gate)) && self.live.blind_since.is_none();
+        if judged && !self.live.looking && (now >= self.live.look_not_before || at_gate) {
             self.live.looking = true;
             let since = self.first_traffic.unwrap_or(now);
             actions.push(Action::Look { from: self.judge.wanted_from(since) });
