@@ -2,7 +2,9 @@
 //! take and give our own types. The SDK's types stop here.
 
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod error;
+pub mod lambda;
 pub mod s3;
 
 use std::sync::Arc;

@@ -345,7 +345,10 @@ mod tests {
 
     #[test]
     fn names_and_arns() {
-        assert_eq!("arn:aws:lambda:eu-west-1:123456789012:function:api".parse::<FunctionName>().unwrap().as_str(), "api");
+        assert_eq!(
+            "arn:aws:lambda:eu-west-1:123456789012:function:api".parse::<FunctionName>().unwrap().as_str(),
+            "api"
+        );
         for wrong in ["", "a b", "arn:aws:lambda:eu-west-1:1:function:api:live", "arn:aws:s3:::b", "a/b", "../x"] {
             assert!(wrong.parse::<FunctionName>().is_err(), "{wrong}");
         }

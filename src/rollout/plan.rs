@@ -214,9 +214,15 @@ impl Plan {
         lines.push(self.describe_judges());
         let percent = |rate: f64| rate * 100.0;
         match (self.steps().first(), self.resolution()) {
-            (None, _) => lines.push("  nothing to compare with: only the bake at 100 % and the alarms judge".to_owned()),
+            (None, _) => {
+                lines.push("  nothing to compare with: only the bake at 100 % and the alarms judge".to_owned())
+            }
             (Some(_), Some(points)) => {
-                lines.push(format!("  {} would notice +{:.1} points of errors or more at the last hour's traffic", self.strategy, percent(points)));
+                lines.push(format!(
+                    "  {} would notice +{:.1} points of errors or more at the last hour's traffic",
+                    self.strategy,
+                    percent(points)
+                ));
             }
             (Some(_), None) => lines.push(format!(
                 "  {} requests in the last hour: the first step alone cannot tell a worse version",
@@ -319,7 +325,9 @@ pub enum Refusal {
         reason: String,
     },
     /// Lambda splits traffic only between versions with one role.
-    #[error("versions {old} and {new} have different {what} ({old_value} and {new_value}): Lambda does not split traffic between them")]
+    #[error(
+        "versions {old} and {new} have different {what} ({old_value} and {new_value}): Lambda does not split traffic between them"
+    )]
     Differ {
         /// The old version.
         old: Version,
@@ -380,7 +388,14 @@ impl crate::hint::Hint for Refusal {
 }
 
 /// Everything that speaks against beginning, from what was found out.
-pub fn refusals(function: &FunctionName, alias: &AliasName, old: Version, new: Version, all_at_once: bool, facts: &Facts) -> Vec<Refusal> {
+pub fn refusals(
+    function: &FunctionName,
+    alias: &AliasName,
+    old: Version,
+    new: Version,
+    all_at_once: bool,
+    facts: &Facts,
+) -> Vec<Refusal> {
     let name = || format!("{function}:{alias}");
     let mut refusals = Vec::new();
     if facts.content.is_split() {
@@ -474,7 +489,8 @@ pub(super) mod tests {
     #[test]
     fn everything_that_speaks_against_it_is_named_at_once() {
         let plan = plan("AllAtOnce");
-        let version = |role: &str| VersionFacts { role: role.to_owned(), state: "Active".to_owned(), ..VersionFacts::default() };
+        let version =
+            |role: &str| VersionFacts { role: role.to_owned(), state: "Active".to_owned(), ..VersionFacts::default() };
         let facts = Facts {
             content: Content::whole(plan.old),
             old: Some(version("a")),
@@ -482,7 +498,10 @@ pub(super) mod tests {
             provisioned: true,
         };
         let found = refusals(&plan.function, &plan.alias, plan.old, plan.new, false, &facts);
-        assert!(matches!(found.as_slice(), [Refusal::Provisioned { .. }, Refusal::Differ { what: "execution roles", .. }]));
+        assert!(matches!(
+            found.as_slice(),
+            [Refusal::Provisioned { .. }, Refusal::Differ { what: "execution roles", .. }]
+        ));
         let split = Facts { content: Content::split(plan.old, plan.new, Weight::percent(10)), ..facts.clone() };
         let found = refusals(&plan.function, &plan.alias, plan.old, plan.new, false, &split);
         assert!(matches!(found.as_slice(), [Refusal::WeightsPresent { .. }]));

@@ -156,7 +156,9 @@ impl fmt::Display for Strategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = |is_canary: bool, weight: &Weight, hold: &Duration| {
             NAMED.iter().find(|(_, canary, percent, minutes)| {
-                *canary == is_canary && Weight::percent(*percent) == *weight && Duration::from_secs(minutes * 60) == *hold
+                *canary == is_canary
+                    && Weight::percent(*percent) == *weight
+                    && Duration::from_secs(minutes * 60) == *hold
             })
         };
         match self {
@@ -220,15 +222,32 @@ mod tests {
         for name in Strategy::names() {
             assert_eq!(name.parse::<Strategy>().unwrap().to_string(), name);
         }
-        assert_eq!("Linear10PercentEvery3Minutes".parse::<Strategy>().unwrap().shortest(), Duration::from_secs(27 * 60));
+        assert_eq!(
+            "Linear10PercentEvery3Minutes".parse::<Strategy>().unwrap().shortest(),
+            Duration::from_secs(27 * 60)
+        );
     }
 
     #[test]
     fn what_cannot_work_is_refused_with_an_example() {
         for wrong in [
-            "", "Canary", "canary10percent5minutes", "canary:0%:5m", "canary:100%:5m", "canary:5%", "canary:5%:-1m",
-            "canary:5:5m", "linear:0.001%:1s", "steps:", "steps:pause", "steps:10%:5m,5%:5m", "steps:10%:5m,10%:5m",
-            "steps:10%:5m,pause,pause", "steps:10%:5m,100%:5m", "blue/green", "canary:5%:10m:x",
+            "",
+            "Canary",
+            "canary10percent5minutes",
+            "canary:0%:5m",
+            "canary:100%:5m",
+            "canary:5%",
+            "canary:5%:-1m",
+            "canary:5:5m",
+            "linear:0.001%:1s",
+            "steps:",
+            "steps:pause",
+            "steps:10%:5m,5%:5m",
+            "steps:10%:5m,10%:5m",
+            "steps:10%:5m,pause,pause",
+            "steps:10%:5m,100%:5m",
+            "blue/green",
+            "canary:5%:10m:x",
         ] {
             let message = wrong.parse::<Strategy>().unwrap_err().to_string();
             assert!(message.contains("; for example "), "{wrong}: {message}");
@@ -242,9 +261,10 @@ mod tests {
     fn any_strategy() -> impl Draw<Value = Strategy> {
         let weight = (1_u32..100_000).prop_map(|parts| Weight::from_fraction(f64::from(parts) / 100_000.0).unwrap());
         let hold = (0_u64..86_400).prop_map(Duration::from_secs);
-        let steps = proptest::collection::btree_map(weight.clone(), (hold.clone(), any::<bool>()), 1..12).prop_map(|map| {
-            Strategy::Steps(map.into_iter().map(|(weight, (hold, pause))| Step { weight, hold, pause }).collect())
-        });
+        let steps =
+            proptest::collection::btree_map(weight.clone(), (hold.clone(), any::<bool>()), 1..12).prop_map(|map| {
+                Strategy::Steps(map.into_iter().map(|(weight, (hold, pause))| Step { weight, hold, pause }).collect())
+            });
         prop_oneof![
             Just(Strategy::AllAtOnce),
             (weight.clone(), hold.clone()).prop_map(|(weight, hold)| Strategy::Canary { weight, hold }),

@@ -67,8 +67,7 @@ impl FromStr for Limit {
 
     fn from_str(text: &str) -> Result<Self, NotA> {
         const EXAMPLE: &str = "errors=1%";
-        let wrong =
-            || NotA::new(text, "a limit (errors=SHARE, throttles=SHARE or slower:DURATION=SHARE)", EXAMPLE);
+        let wrong = || NotA::new(text, "a limit (errors=SHARE, throttles=SHARE or slower:DURATION=SHARE)", EXAMPLE);
         let (name, bound) = text.split_once('=').ok_or_else(wrong)?;
         let measure = match name.split_once(':') {
             None if name == "errors" => Measure::Errors,
@@ -131,7 +130,18 @@ mod tests {
             assert_eq!(text.parse::<Limit>().unwrap().to_string(), text);
         }
         assert_eq!("slower:2s=5%".parse::<Limit>().unwrap().to_string(), "slower:2000ms=5%");
-        for wrong in ["", "errors", "errors=0%", "errors=100%", "error=1%", "slower=5%", "slower:0ms=1%", "slower:1h=1%", "errors=1", "errors:5=1%"] {
+        for wrong in [
+            "",
+            "errors",
+            "errors=0%",
+            "errors=100%",
+            "error=1%",
+            "slower=5%",
+            "slower:0ms=1%",
+            "slower:1h=1%",
+            "errors=1",
+            "errors:5=1%",
+        ] {
             assert!(wrong.parse::<Limit>().is_err(), "{wrong}");
         }
     }

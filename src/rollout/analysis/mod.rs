@@ -375,9 +375,7 @@ impl Folded {
                     slow_index += 1;
                     let slow = |counts: &Counts| counts.slow.get(at).copied();
                     match (slow(old), slow(new)) {
-                        (old_slow, Some(x)) => {
-                            (Tally { n: old.n, x: old_slow.unwrap_or(0) }, Tally { n: new.n, x })
-                        }
+                        (old_slow, Some(x)) => (Tally { n: old.n, x: old_slow.unwrap_or(0) }, Tally { n: new.n, x }),
                         _ => continue,
                     }
                 }
@@ -412,26 +410,36 @@ impl Folded {
         let ln_bound = bound.ln();
         let parts = SHARES.map(|(stream, share)| (stream, share.ln() + self.ln_e(stream)));
         let ln_evidence = parts.iter().fold(f64::NEG_INFINITY, |sum, (_, ln)| sequential::log_add_exp(sum, *ln));
-        let (stream, _) = parts.into_iter().fold(
-            (Stream::Errors, f64::NEG_INFINITY),
-            |best, (stream, ln)| if ln > best.1 { (stream, ln) } else { best },
-        );
+        let (stream, _) =
+            parts.into_iter().fold(
+                (Stream::Errors, f64::NEG_INFINITY),
+                |best, (stream, ln)| if ln > best.1 { (stream, ln) } else { best },
+            );
         let evidence = capped(ln_evidence);
-        let by_limit = criteria.limits.iter().zip(&self.limits).zip(&self.limit_tallies).find_map(|((limit, test), new)| {
-            (test.ln_e() >= ln_bound).then(|| Reason::Limit {
-                limit: limit.clone(),
-                new: *new,
-                evidence: capped(test.ln_e()),
-                bound,
-            })
-        });
+        let by_limit =
+            criteria.limits.iter().zip(&self.limits).zip(&self.limit_tallies).find_map(|((limit, test), new)| {
+                (test.ln_e() >= ln_bound).then(|| Reason::Limit {
+                    limit: limit.clone(),
+                    new: *new,
+                    evidence: capped(test.ln_e()),
+                    bound,
+                })
+            });
         let by_evidence = (ln_evidence >= ln_bound).then(|| match stream {
             Stream::Errors => Reason::Worse { stream, old: self.old, new: self.new, evidence, bound },
             Stream::Latency => Reason::Worse { stream, old: self.old_slow, new: self.new_slow, evidence, bound },
             Stream::Bake => Reason::WorseThanBefore { new: self.alone, bar: self.bar(criteria), evidence, bound },
         });
         let new = Tally { n: self.new.n + self.alone.n, x: self.new.x + self.alone.x };
-        Standing { evidence, bound, stream, old: self.old, new, minutes: self.minutes, reason: by_limit.or(by_evidence) }
+        Standing {
+            evidence,
+            bound,
+            stream,
+            old: self.old,
+            new,
+            minutes: self.minutes,
+            reason: by_limit.or(by_evidence),
+        }
     }
 }
 

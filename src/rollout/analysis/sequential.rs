@@ -65,8 +65,7 @@ impl Comparison {
         }
         self.t += 1;
         let t = self.t as f64;
-        let weight =
-            if self.t == 1 { parameters.first } else { (1.0 - parameters.first) / ((t - 1.0) * t) };
+        let weight = if self.t == 1 { parameters.first } else { (1.0 - parameters.first) / ((t - 1.0) * t) };
         self.reserve -= weight;
         let (old_n, old_x, new_n, new_x) = (old_n as f64, old_x as f64, new_n as f64, new_x as f64);
         let before = self.ln_m.take().unwrap_or_else(|| vec![f64::NEG_INFINITY; parameters.grid.len()]);

@@ -8,8 +8,8 @@ use super::super::content::{Content, Seen};
 use super::super::names::{RevisionId, Time, Weight};
 use super::super::plan::{OnNoData, OnOutage};
 use super::{
-    Action, DENIALS, HEARTBEAT, Happening, Intent, JOURNAL_PATIENCE, LOOK_EVERY, Live, PENDING_FOR, PauseCause, Phase, Purpose,
-    Readiness, Reading, Stage, State, Stop, What, Why, WriteTrouble, back_off,
+    Action, DENIALS, HEARTBEAT, Happening, Intent, JOURNAL_PATIENCE, LOOK_EVERY, Live, PENDING_FOR, PauseCause, Phase,
+    Purpose, Readiness, Reading, Stage, State, Stop, What, Why, WriteTrouble, back_off,
 };
 
 impl State {
@@ -504,9 +504,7 @@ impl State {
     /// Before when this phase does not end: what was read before then does not count for its end.
     fn gate(&self) -> Option<Time> {
         match &self.phase {
-            Phase::Shifting { step, since: Some(since) } => {
-                self.plan.steps().get(*step).map(|step| *since + step.hold)
-            }
+            Phase::Shifting { step, since: Some(since) } => self.plan.steps().get(*step).map(|step| *since + step.hold),
             // Every minute of the last step has to be complete.
             Phase::Barrier { since } => Some(*since + METRIC_DELAY + self.judge.longest(&self.plan.criteria)),
             Phase::Baking { since } => Some(*since + Duration::from_secs(self.plan.bake_s)),
@@ -620,7 +618,11 @@ impl State {
         if judged && !self.live.looking && (now >= self.live.look_not_before || at_gate) {
             self.live.looking = true;
             let since = self.first_traffic.unwrap_or(now);
-            actions.push(Action::Look { from: self.judge.wanted_from(since) });
+            let whole_from = match self.phase {
+                Phase::Baking { since } => Some(since.minute() + 1),
+                _ => None,
+            };
+            actions.push(Action::Look { from: self.judge.wanted_from(since), whole_from });
         }
         let settles = self.phase == Phase::Settling && self.live.settle_failed.is_none() && !self.live.settling;
         if settles && self.live.verified && self.intent.is_none() && self.live.journalled >= self.seq {

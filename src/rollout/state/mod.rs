@@ -483,6 +483,8 @@ pub enum Action {
     Look {
         /// The first minute wanted, counted from 1970.
         from: i64,
+        /// From this minute on the alias has only the new version.
+        whole_from: Option<i64>,
     },
     /// Bring the stack's template in line.
     Settle,
@@ -570,11 +572,19 @@ impl State {
         self.live.now
     }
 
+    /// Whether the journal has everything.
+    pub fn is_recorded(&self) -> bool {
+        self.live.journalled >= self.seq
+    }
+
     fn note(&mut self, what: Happening) {
         if self.entries.len() >= ENTRIES {
             // What tells the weights is kept longest.
             let dispensable = self.entries.iter().position(|entry| {
-                !matches!(entry.what, Happening::Intent { .. } | Happening::Confirmed { .. } | Happening::Decided { .. })
+                !matches!(
+                    entry.what,
+                    Happening::Intent { .. } | Happening::Confirmed { .. } | Happening::Decided { .. }
+                )
             });
             self.entries.remove(dispensable.unwrap_or(0));
         }

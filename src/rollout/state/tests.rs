@@ -180,7 +180,7 @@ impl World {
             Action::CheckVersion(_) if answered => What::VersionIs(Readiness::Active),
             Action::CheckVersion(_) => What::VersionIs(Readiness::Pending),
             Action::Look { .. } if self.is_down() || !answered => What::Looked(Err("no answer".to_owned())),
-            Action::Look { from } => {
+            Action::Look { from, .. } => {
                 let plan = &driver.state.plan;
                 let minutes = (*from..self.now.minute() - 1).map(|minute| self.counts(minute, plan)).collect();
                 let start = Time(600_000_000).minute();
@@ -277,7 +277,9 @@ fn check_history(world: &World, plan: &Plan, story: &str) {
             Writer::Us => {
                 let share = content.share(plan.new);
                 let known = *content == Content::whole(plan.old)
-                    || weights.iter().any(|w| *content == Content::split(plan.old, plan.new, *w) || *content == Content::whole(plan.new));
+                    || weights.iter().any(|w| {
+                        *content == Content::split(plan.old, plan.new, *w) || *content == Content::whole(plan.new)
+                    });
                 assert!(known, "1: {content} is not one of ours\n{story}");
                 if share == Weight::ZERO {
                     fell = true;
@@ -394,7 +396,10 @@ fn crash_then(strategy: &str, script: Script, at: usize, fault: Fault, purpose: 
         assert!(!world.alias.content.is_split(), "{strategy} {script:?} {at} {fault:?}");
         return;
     };
-    let story = format!("{strategy} {script:?} {fault:?} at {at} ({died_with} entries), then {purpose:?}\n{:#?}", state.entries);
+    let story = format!(
+        "{strategy} {script:?} {fault:?} at {at} ({died_with} entries), then {purpose:?}\n{:#?}",
+        state.entries
+    );
     check_history(&world, &plan, &story);
     check_end(&world, &state, &story);
     let was_promoted = state.entries.iter().any(|entry| matches!(entry.what, Happening::Settling));
@@ -531,13 +536,30 @@ fn every_event_is_answered_in_every_state() {
     }
     let seen = Seen { content: Content::whole("3".parse().unwrap()), revision: RevisionId("x".to_owned()) };
     let events = [
-        What::Begin, What::TakeOver(Purpose::Resume), What::TakeOver(Purpose::Abort), What::Tick, What::Journalled(1),
-        What::JournalUnreachable, What::JournalLost { holder: "x".to_owned() }, What::JournalGone,
-        What::AliasRead(1, Ok(None)), What::AliasRead(2, Ok(Some(seen))), What::AliasRead(3, Err("x".to_owned())),
-        What::AliasWritten(Ok(RevisionId("y".to_owned()))), What::AliasWritten(Err(WriteTrouble::Refused)),
-        What::AliasWritten(Err(WriteTrouble::Gone("x".to_owned()))), What::VersionIs(Readiness::Failed("x".to_owned())),
-        What::Looked(Err("x".to_owned())), What::Looked(Ok(Reading::default())), What::Settled(Err("x".to_owned())),
-        What::Retired, What::Pause, What::Promote, What::Back(Why::Interrupted), What::Back(Why::TimedOut), What::Hold,
+        What::Begin,
+        What::TakeOver(Purpose::Resume),
+        What::TakeOver(Purpose::Abort),
+        What::Tick,
+        What::Journalled(1),
+        What::JournalUnreachable,
+        What::JournalLost { holder: "x".to_owned() },
+        What::JournalGone,
+        What::AliasRead(1, Ok(None)),
+        What::AliasRead(2, Ok(Some(seen))),
+        What::AliasRead(3, Err("x".to_owned())),
+        What::AliasWritten(Ok(RevisionId("y".to_owned()))),
+        What::AliasWritten(Err(WriteTrouble::Refused)),
+        What::AliasWritten(Err(WriteTrouble::Gone("x".to_owned()))),
+        What::VersionIs(Readiness::Failed("x".to_owned())),
+        What::Looked(Err("x".to_owned())),
+        What::Looked(Ok(Reading::default())),
+        What::Settled(Err("x".to_owned())),
+        What::Retired,
+        What::Pause,
+        What::Promote,
+        What::Back(Why::Interrupted),
+        What::Back(Why::TimedOut),
+        What::Hold,
     ];
     for state in states {
         for what in &events {

@@ -1,0 +1,221 @@
+//! Lambda: aliases and published versions. Writes of an alias carry the revision that they are
+//! written over and are made once; who retries has to look first.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::{Aws, Error, ErrorKind};
+
+const SERVICE: &str = "lambda";
+/// The control plane answers within a second; a write that takes longer is read back instead.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A page has 50 versions.
+const MOST_PAGES: usize = 200;
+
+/// A client for Lambda's control plane.
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    client: Client,
+}
+
+/// An alias as Lambda gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// `FunctionVersion`.
+    pub version: String,
+    /// `AdditionalVersionWeights`: version and fraction of 0.0 to 1.0.
+    pub weights: Vec<(String, f64)>,
+    /// `RevisionId`.
+    pub revision: String,
+}
+
+/// A version's configuration, as far as anything here depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Configuration {
+    /// The version, or `$LATEST`.
+    pub version: String,
+    /// The execution role's ARN.
+    pub role: String,
+    /// The dead-letter target's ARN; empty for none.
+    pub dead_letter: String,
+    /// `CodeSha256`.
+    pub code_sha256: String,
+    /// Timeout in seconds.
+    pub timeout_s: u64,
+    /// `Pending`, `Active`, `Inactive`, `Failed`; empty where Lambda does not say.
+    pub state: String,
+    /// Why, in Lambda's words.
+    pub state_reason: String,
+    /// `InProgress`, `Successful`, `Failed`; empty where Lambda does not say.
+    pub last_update: String,
+    /// When it was published, as Lambda writes it.
+    pub last_modified: String,
+    /// Its description.
+    pub description: String,
+}
+
+impl Aws {
+    /// A client for Lambda.
+    pub fn lambda(&self) -> Lambda {
+        Lambda { client: Client::new(self.sdk()) }
+    }
+}
+
+impl Lambda {
+    /// `GetAlias`; `None` when function or alias is not there.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn alias(&self, function: &str, alias: &str) -> Result<Option<Alias>, Error> {
+        let answer = self.client.get_alias().function_name(function).name(alias).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = Error::from_sdk(SERVICE, "GetAlias", format!("{function}:{alias}"), &error);
+                return if error.is_not_found() { Ok(None) } else { Err(error) };
+            }
+        };
+        let weights = weights(answer.routing_config);
+        let (Some(version), Some(revision)) = (answer.function_version, answer.revision_id) else {
+            return Err(incomplete("GetAlias", function, alias));
+        };
+        Ok(Some(Alias { version, weights, revision }))
+    }
+
+    /// `UpdateAlias` over the revision `expect`, once; gives the new revision. The routing is always
+    /// sent whole: whether leaving it out clears it is not documented, an empty one does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PreconditionFailed`] when the revision is stale; [`ErrorKind::NoAnswer`] and
+    /// [`ErrorKind::Service`] when it may have taken effect.
+    pub async fn update_alias(
+        &self,
+        function: &str,
+        alias: &str,
+        expect: &str,
+        version: &str,
+        weights: &[(String, f64)],
+    ) -> Result<String, Error> {
+        let weights: HashMap<String, f64> = weights.iter().cloned().collect();
+        let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(
+            TimeoutConfig::builder().operation_timeout(WRITE_TIMEOUT).operation_attempt_timeout(WRITE_TIMEOUT).build(),
+        );
+        let answer = self
+            .client
+            .update_alias()
+            .function_name(function)
+            .name(alias)
+            .function_version(version)
+            .routing_config(AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build())
+            .revision_id(expect)
+            .customize()
+            .config_override(once)
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk(SERVICE, "UpdateAlias", format!("{function}:{alias}"), &error))?;
+        answer.revision_id.ok_or_else(|| incomplete("UpdateAlias", function, alias))
+    }
+
+    /// `GetFunctionConfiguration` of a version (or alias); `None` when it is not there.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn configuration(&self, function: &str, qualifier: &str) -> Result<Option<Configuration>, Error> {
+        let answer = self.client.get_function_configuration().function_name(function).qualifier(qualifier).send().await;
+        match answer {
+            Ok(answer) => Ok(Some(Configuration {
+                version: answer.version.unwrap_or_default(),
+                role: answer.role.unwrap_or_default(),
+                dead_letter: answer.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
+                code_sha256: answer.code_sha256.unwrap_or_default(),
+                timeout_s: answer.timeout.and_then(|timeout| u64::try_from(timeout).ok()).unwrap_or(900),
+                state: answer.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                state_reason: answer.state_reason.unwrap_or_default(),
+                last_update: answer.last_update_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+                last_modified: answer.last_modified.unwrap_or_default(),
+                description: answer.description.unwrap_or_default(),
+            })),
+            Err(error) => {
+                let resource = format!("{function}:{qualifier}");
+                let error = Error::from_sdk(SERVICE, "GetFunctionConfiguration", resource, &error);
+                if error.is_not_found() { Ok(None) } else { Err(error) }
+            }
+        }
+    }
+
+    /// The published versions, as `ListVersionsByFunction` gives them, `$LATEST` left out.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn versions(&self, function: &str) -> Result<Vec<Configuration>, Error> {
+        let mut versions = Vec::new();
+        let mut marker = None;
+        for _ in 0..MOST_PAGES {
+            let answer = self
+                .client
+                .list_versions_by_function()
+                .function_name(function)
+                .set_marker(marker.take())
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk(SERVICE, "ListVersionsByFunction", function, &error))?;
+            for version in answer.versions.unwrap_or_default() {
+                versions.push(Configuration {
+                    version: version.version.unwrap_or_default(),
+                    role: version.role.unwrap_or_default(),
+                    dead_letter: version.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
+                    code_sha256: version.code_sha256.unwrap_or_default(),
+                    timeout_s: version.timeout.and_then(|timeout| u64::try_from(timeout).ok()).unwrap_or(900),
+                    last_modified: version.last_modified.unwrap_or_default(),
+                    description: version.description.unwrap_or_default(),
+                    ..Configuration::default()
+                });
+            }
+            marker = answer.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                break;
+            }
+        }
+        versions.retain(|version| version.version != "$LATEST");
+        Ok(versions)
+    }
+
+    /// Whether the alias has provisioned concurrency.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn is_provisioned(&self, function: &str, alias: &str) -> Result<bool, Error> {
+        let answer =
+            self.client.get_provisioned_concurrency_config().function_name(function).qualifier(alias).send().await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) => {
+                let resource = format!("{function}:{alias}");
+                let error = Error::from_sdk(SERVICE, "GetProvisionedConcurrencyConfig", resource, &error);
+                if error.is_not_found() { Ok(false) } else { Err(error) }
+            }
+        }
+    }
+}
+
+fn weights(routing: Option<AliasRoutingConfiguration>) -> Vec<(String, f64)> {
+    routing.and_then(|routing| routing.additional_version_weights).unwrap_or_default().into_iter().collect()
+}
+
+fn incomplete(operation: &'static str, function: &str, alias: &str) -> Error {
+    Error {
+        service: SERVICE,
+        operation,
+        resource: format!("{function}:{alias}"),
+        kind: ErrorKind::NotAnAwsAnswer,
+        code: None,
+        message: "the answer has no version or no revision".to_owned(),
+        request_id: None,
+        status: None,
+    }
+}

@@ -1,0 +1,350 @@
+//! The verdict in plain words, with numbers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::analysis::{Reason, Standing, Stream, Tally};
+use super::content::Content;
+use super::driver::alias::by_hand;
+use super::names::{Time, show_duration};
+use super::run::Verdict;
+use super::state::{Happening, PauseCause, Phase, State, Stop, Why};
+
+/// How a rollout ended for the process that drove it; the exit statuses follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The new version serves everything.
+    Succeeded,
+    /// The old version serves everything again.
+    RolledBack,
+    /// It ended before any traffic moved.
+    Refused,
+    /// The new version serves everything; the stack's template is not in line.
+    SettleFailed,
+    /// It waits for a person.
+    Held,
+    /// Somebody else changed the alias, or has the journal.
+    Conflict,
+    /// It needs a person: it could not be rolled back.
+    Failed,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl Verdict {
+    /// How it ended.
+    pub fn outcome(&self) -> Outcome {
+        match (&self.stop, &self.state.phase) {
+            (Stop::LostFence { .. } | Stop::JournalGone, _) => Outcome::Conflict,
+            (Stop::Stuck { .. }, _) => Outcome::Failed,
+            (Stop::Interrupted, _) => Outcome::Interrupted,
+            (Stop::Phase, phase) => match phase {
+                Phase::Succeeded => Outcome::Succeeded,
+                Phase::RolledBack { left, .. } if *left != Content::whole(self.state.plan.old) => Outcome::Conflict,
+                Phase::RolledBack { why: Why::Version { .. } | Why::Denied { .. }, .. }
+                    if self.state.first_traffic.is_none() =>
+                {
+                    Outcome::Refused
+                }
+                Phase::RolledBack { .. } => Outcome::RolledBack,
+                Phase::SettleFailed { .. } => Outcome::SettleFailed,
+                Phase::Conflicted { .. } => Outcome::Conflict,
+                Phase::Paused { cause: PauseCause::Interrupted, .. } => Outcome::Interrupted,
+                _ => Outcome::Held,
+            },
+        }
+    }
+
+    /// The time from the first traffic to the decision.
+    pub fn time_to_verdict(&self) -> Option<Duration> {
+        let decided = self.state.entries.iter().rev().find(|entry| {
+            matches!(
+                entry.what,
+                Happening::Decided { .. } | Happening::Succeeded | Happening::Settling | Happening::Conflict { .. }
+            )
+        });
+        Some(decided?.at.since(self.state.first_traffic?))
+    }
+
+    /// The reason, where it did not succeed.
+    pub fn reason(&self) -> Option<String> {
+        match (&self.stop, &self.state.phase) {
+            (Stop::LostFence { holder }, _) => {
+                Some(format!("{holder} took the rollout over; this process touched nothing more"))
+            }
+            (Stop::JournalGone, _) => Some("the journal was deleted; the alias stays as it is".to_owned()),
+            (Stop::Stuck { reason }, _) => Some(reason.clone()),
+            (_, Phase::RolledBack { why, .. } | Phase::RollingBack { why }) => Some(why_words(why)),
+            (_, Phase::SettleFailed { reason }) => Some(reason.clone()),
+            (_, Phase::Conflicted { expected, found, .. }) => Some(match found {
+                Some(found) => format!("somebody else changed the alias: it says {found}, and should say {expected}"),
+                None => format!("the alias is gone; it should say {expected}"),
+            }),
+            (_, Phase::Paused { cause, .. }) => Some(pause_words(*cause).to_owned()),
+            (Stop::Interrupted, _) => Some("interrupted".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// The verdict for people: what is so now, why, and what can be done.
+    pub fn lines(&self) -> Vec<String> {
+        let plan = &self.state.plan;
+        let name = format!("{}:{}", plan.function, plan.alias);
+        let reason = self.reason().unwrap_or_default();
+        let target = format!("--function {} --alias {}", plan.function, plan.alias);
+        let mut lines = match self.outcome() {
+            Outcome::Succeeded => vec![format!("{name} serves version {} to everybody", plan.new)],
+            Outcome::RolledBack => vec![
+                format!("{name} is back on version {}: {reason}", plan.old),
+                "A rollback does not undo tables, policies, APIs and queues of the new template, nor what the new \
+                 version did to data; $LATEST is still the new code."
+                    .to_owned(),
+            ],
+            Outcome::Refused => vec![format!("{name} stays on version {}; no traffic was moved: {reason}", plan.old)],
+            Outcome::SettleFailed => vec![
+                format!("{name} serves version {} to everybody, but its stack was not settled: {reason}", plan.new),
+                format!("Traffic is right. Settle again with: samara rollout resume {target}"),
+            ],
+            Outcome::Held => vec![
+                format!("{name} is held at {}: {reason}", self.state.alias.content),
+                format!("Go on with: samara rollout promote {target}    or back with: samara rollout abort {target}"),
+            ],
+            Outcome::Conflict => vec![
+                format!("{name} was left alone: {reason}"),
+                format!(
+                    "Look: samara rollout status {target}    and, once it is decided: samara rollout resume or abort {target}"
+                ),
+            ],
+            Outcome::Failed => vec![
+                format!("{name} could NOT be rolled back and may still say {}: {reason}", self.state.alias.content),
+                format!("By hand: {}", by_hand(&plan.function, &plan.alias, &Content::whole(plan.old))),
+            ],
+            Outcome::Interrupted => vec![
+                format!(
+                    "{name} was left at {}: {}",
+                    self.state.alias.content,
+                    if reason.is_empty() { "interrupted" } else { &reason }
+                ),
+                format!("Go on with: samara rollout resume {target}    or back with: samara rollout abort {target}"),
+            ],
+        };
+        if let Some(standing) = &self.state.standing {
+            lines.push(standing_words(standing));
+        }
+        if self.unrecorded {
+            lines.push("The journal could not be reached at the end: its history lacks this.".to_owned());
+        }
+        lines
+    }
+
+    /// The verdict for programs.
+    pub fn json(&self) -> serde_json::Value {
+        let plan = &self.state.plan;
+        let standing = self.state.standing.as_ref();
+        serde_json::json!({
+            "schema": 1,
+            "function": plan.function,
+            "alias": plan.alias,
+            "old_version": plan.old,
+            "new_version": plan.new,
+            "strategy": plan.strategy,
+            "outcome": self.outcome(),
+            "reason": self.reason(),
+            "alias_content": self.state.alias.content,
+            "requests": { "old": standing.map(|standing| standing.old.n), "new": standing.map(|standing| standing.new.n) },
+            "errors": { "old": standing.map(|standing| standing.old.x), "new": standing.map(|standing| standing.new.x) },
+            "evidence": standing.map(|standing| standing.evidence),
+            "bound": standing.map(|standing| standing.bound),
+            "seconds_to_verdict": self.time_to_verdict().map(|time| time.as_secs()),
+            "stack": plan.settle.as_ref().map(|settle| &settle.stack),
+            "settled": plan.settle.is_some() && self.state.phase == Phase::Succeeded,
+        })
+    }
+}
+
+/// Where a rollout is, in a few words.
+pub fn phase_words(state: &State) -> String {
+    let plan = &state.plan;
+    match &state.phase {
+        Phase::Planned => "about to begin".to_owned(),
+        Phase::PreTraffic { .. } => format!("waiting for version {} to be ready", plan.new),
+        Phase::Shifting { step, since: None } => format!("on the way to {}", plan.weight(*step)),
+        Phase::Shifting { step, since: Some(_) } => {
+            format!("at {}, step {} of {}", plan.weight(*step), step + 1, plan.steps().len())
+        }
+        Phase::Barrier { .. } => "waiting for the last step's minutes to be complete".to_owned(),
+        Phase::Promoting => "on the way to 100%".to_owned(),
+        Phase::Baking { .. } => format!("at 100%, watched for {}", show_duration(Duration::from_secs(plan.bake_s))),
+        Phase::PostTraffic => "at 100%".to_owned(),
+        Phase::Settling => "settling the stack".to_owned(),
+        Phase::Succeeded => "succeeded".to_owned(),
+        Phase::RollingBack { why } => format!("rolling back: {}", why_words(why)),
+        Phase::RolledBack { why, .. } => format!("rolled back: {}", why_words(why)),
+        Phase::Paused { cause, .. } => pause_words(*cause).to_owned(),
+        Phase::SettleFailed { reason } => format!("serving, but its stack was not settled: {reason}"),
+        Phase::Conflicted { found: Some(found), .. } => format!("stopped: somebody else made the alias say {found}"),
+        Phase::Conflicted { found: None, .. } => "stopped: the alias is gone".to_owned(),
+    }
+}
+
+/// Why it waits.
+pub fn pause_words(cause: PauseCause) -> &'static str {
+    match cause {
+        PauseCause::Strategy => "the strategy waits for a person here",
+        PauseCause::Asked => "paused",
+        PauseCause::NoData => "the new version had too few requests to be judged",
+        PauseCause::Interrupted => "interrupted and told to hold",
+    }
+}
+
+/// Why it goes back.
+pub fn why_words(why: &Why) -> String {
+    match why {
+        Why::Evidence { reason } => reason_words(reason),
+        Why::Alarm { alarm } if alarm.reason.is_empty() => format!("alarm {} went to ALARM", alarm.name),
+        Why::Alarm { alarm } => format!("alarm {} went to ALARM ({})", alarm.name, alarm.reason),
+        Why::Version { reason } => reason.clone(),
+        Why::Outage { error } => format!("metrics and alarms could not be read for too long ({error})"),
+        Why::NoData => "the new version had too few requests to be judged".to_owned(),
+        Why::Aborted => "aborted".to_owned(),
+        Why::Interrupted => "interrupted".to_owned(),
+        Why::TimedOut => "the time given with --timeout is over".to_owned(),
+        Why::Denied { error } => format!("the alias may not be written ({error})"),
+        Why::FoundBack => "the alias was found wholly on the old version when nobody was driving".to_owned(),
+    }
+}
+
+fn reason_words(reason: &Reason) -> String {
+    match reason {
+        Reason::Worse { stream, old, new, evidence, bound } => {
+            let what = if *stream == Stream::Latency { "slow: " } else { "errors: " };
+            format!(
+                "{what}new {}, old {}; evidence {} against a bound of {}",
+                share(*new),
+                share(*old),
+                number(*evidence),
+                number(*bound)
+            )
+        }
+        Reason::WorseThanBefore { new, bar, evidence, bound } => format!(
+            "errors: {} at 100 %, where {:.1} % is the most it may have; evidence {} against a bound of {}",
+            share(*new),
+            bar * 100.0,
+            number(*evidence),
+            number(*bound)
+        ),
+        Reason::Limit { limit, new, evidence, bound } => format!(
+            "the limit {limit} is broken: {}; evidence {} against a bound of {}",
+            share(*new),
+            number(*evidence),
+            number(*bound)
+        ),
+    }
+}
+
+/// Where the evidence stands, in a line.
+pub fn standing_words(standing: &Standing) -> String {
+    if standing.minutes == 0 {
+        return "no minute is complete yet".to_owned();
+    }
+    format!(
+        "errors: new {}, old {}; evidence {} against a bound of {}",
+        share(standing.new),
+        share(standing.old),
+        number(standing.evidence),
+        number(standing.bound)
+    )
+}
+
+/// `4.1 % of 412`.
+fn share(tally: Tally) -> String {
+    if tally.n == 0 {
+        return "no requests".to_owned();
+    }
+    let percent = tally.x as f64 * 100.0 / tally.n as f64;
+    #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+    let n = number(tally.n as f64);
+    if percent > 0.0 && percent < 0.1 { format!("{percent:.2} % of {n}") } else { format!("{percent:.1} % of {n}") }
+}
+
+/// `1,340`; two digits below ten; beyond a million the power of ten.
+fn number(value: f64) -> String {
+    if value >= 1e9 {
+        return format!("{value:.0e}");
+    }
+    if value < 10.0 && value.fract() != 0.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What happened, in a line.
+pub fn happening_words(what: &Happening, state_plan: &super::plan::Plan) -> String {
+    match what {
+        Happening::Began => format!("version {} to {} begins", state_plan.old, state_plan.new),
+        Happening::TookOver { to } => match to {
+            super::state::Purpose::Resume => "this process carries it on".to_owned(),
+            super::state::Purpose::Promote => "this process carries it on to the next step".to_owned(),
+            super::state::Purpose::Abort => "this process takes it back".to_owned(),
+        },
+        Happening::Intent { content } => format!("setting {content}"),
+        Happening::Confirmed { content } => format!("the alias says {content}"),
+        Happening::Adopted => "the alias was edited, its routing was not".to_owned(),
+        Happening::WaitingForRequests { served, wanted } => {
+            format!("held longer: {served} of {wanted} requests judged so far")
+        }
+        Happening::Blind { error } => format!("cannot see, so no more traffic until it can: {error}"),
+        Happening::SeesAgain => "can see again".to_owned(),
+        Happening::Paused { cause } => pause_words(*cause).to_owned(),
+        Happening::Barrier => "waiting for the last step's minutes to be complete".to_owned(),
+        Happening::Baking => {
+            format!("watching it at 100 % for {}", show_duration(Duration::from_secs(state_plan.bake_s)))
+        }
+        Happening::Decided { why } => format!("going back: {}", why_words(why)),
+        Happening::Settling => "settling the stack on the new version".to_owned(),
+        Happening::SettleFailed { reason } => format!("the stack was not settled: {reason}"),
+        Happening::PutBackByCloudFormation => {
+            "CloudFormation had put the alias back; pointing it right again".to_owned()
+        }
+        Happening::Conflict { found: Some(found) } => format!("somebody else changed the alias: it says {found}"),
+        Happening::Conflict { found: None } => "the alias is gone".to_owned(),
+        Happening::RolledBack => format!("back on version {}", state_plan.old),
+        Happening::Succeeded => format!("version {} serves everybody", state_plan.new),
+    }
+}
+
+/// When, for a log line.
+pub fn clock_words(at: Time) -> String {
+    at.clock()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_told_with_its_numbers() {
+        let reason = Reason::Worse {
+            stream: Stream::Errors,
+            old: Tally { n: 3710, x: 7 },
+            new: Tally { n: 412, x: 17 },
+            evidence: 1340.4,
+            bound: 100.0,
+        };
+        insta::assert_snapshot!(reason_words(&reason), @"errors: new 4.1 % of 412, old 0.2 % of 3,710; evidence 1,340 against a bound of 100");
+        assert_eq!(
+            [0.43, 12.0, 999_999.0, 1_234_567.0, 3e120].map(number),
+            ["0.43", "12", "999,999", "1,234,567", "3e120"]
+        );
+    }
+}
