@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::types::AliasRoutingConfiguration;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, LogType};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -200,6 +201,49 @@ impl Lambda {
                 if error.is_not_found() { Ok(false) } else { Err(error) }
             }
         }
+    }
+}
+
+/// What an invocation gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The version that ran (`X-Amz-Executed-Version`).
+    pub executed_version: String,
+    /// `Handled` or `Unhandled` when the function ended with an error.
+    pub function_error: Option<String>,
+    /// What it answered.
+    pub payload: Vec<u8>,
+    /// The last 4 KB of its log.
+    pub log_tail: String,
+}
+
+impl Lambda {
+    /// `Invoke`, waiting for the answer; once, since the function may have done its work.
+    ///
+    /// # Errors
+    /// It was not invoked, or there was no answer. An error of the function is an answer.
+    pub async fn invoke(&self, function: &str, qualifier: &str, payload: &[u8]) -> Result<Invocation, Error> {
+        use base64::Engine as _;
+        let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
+        let answer = self
+            .client
+            .invoke()
+            .function_name(function)
+            .qualifier(qualifier)
+            .log_type(LogType::Tail)
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(once)
+            .send()
+            .await
+            .map_err(|error| Error::from_sdk(SERVICE, "Invoke", format!("{function}:{qualifier}"), &error))?;
+        let log = answer.log_result.and_then(|log| base64::engine::general_purpose::STANDARD.decode(log).ok());
+        Ok(Invocation {
+            executed_version: answer.executed_version.unwrap_or_default(),
+            function_error: answer.function_error,
+            payload: answer.payload.map(Blob::into_inner).unwrap_or_default(),
+            log_tail: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned(),
+        })
     }
 }
 

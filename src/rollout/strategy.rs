@@ -267,7 +267,7 @@ mod tests {
             });
         prop_oneof![
             Just(Strategy::AllAtOnce),
-            (weight.clone(), hold.clone()).prop_map(|(weight, hold)| Strategy::Canary { weight, hold }),
+            (weight, hold.clone()).prop_map(|(weight, hold)| Strategy::Canary { weight, hold }),
             ((500_u32..100_000).prop_map(|p| Weight::from_fraction(f64::from(p) / 100_000.0).unwrap()), hold)
                 .prop_map(|(weight, hold)| Strategy::Linear { weight, hold }),
             steps,

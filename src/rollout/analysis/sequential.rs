@@ -1,5 +1,5 @@
-//! The comparison of new with old: an anytime-valid test of "in every minute `p_new <= rho * p_old
-//! + delta`". The expectation of each minute's factor is at most one under that hypothesis by
+//! The comparison of new with old: an anytime-valid test of "in every minute the new version's rate
+//! is at most `rho` times the old one's, and `delta`". The expectation of each minute's factor is at most one under that hypothesis by
 //! itself, so error rates may wander, both versions may fail together and weights may change.
 
 use serde::{Deserialize, Serialize};

@@ -646,9 +646,8 @@ impl State {
         }
         let lost_for = self.live.journal_lost_since.map(|since| self.live.now.since(since));
         let written = self.live.journalled >= self.seq;
-        if self.live.journal_gone || lost_for.is_some_and(|lost| lost >= JOURNAL_PATIENCE) {
-            self.live.stop = Some(Stop::Phase);
-        } else if written && !self.is_finished() {
+        let given_up = self.live.journal_gone || lost_for.is_some_and(|lost| lost >= JOURNAL_PATIENCE);
+        if given_up || (written && !self.is_finished()) {
             self.live.stop = Some(Stop::Phase);
         } else if written && !self.live.retiring {
             self.live.retiring = true;

@@ -472,7 +472,7 @@ fn of_two_drivers_only_one_goes_on() {
     // The second takes over while the first still believes that it drives.
     let plan = small_plan("steps:10%:10m,50%:10m", false);
     let mut world = World::new(Script::default());
-    let (_, sleeper) = first(&mut world, plan.clone(), 60, Fault::CrashBefore);
+    let (_, sleeper) = first(&mut world, plan, 60, Fault::CrashBefore);
     assert!(world.alias.content.is_split());
     let etag = world.journal.as_ref().unwrap().1;
     let ended = second(&mut world, Purpose::Resume).unwrap();
