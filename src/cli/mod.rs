@@ -6,6 +6,7 @@ pub mod exit;
 pub mod package;
 pub mod sandbox;
 pub mod template_file;
+pub mod validate;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ enum Command {
     Package(Box<package::PackageArgs>),
     Completions(completions::CompletionsArgs),
     Sandbox(sandbox::SandboxArgs),
+    Validate(validate::ValidateArgs),
 }
 
 /// The whole grammar, for completions and documentation.
@@ -67,6 +69,7 @@ fn run(context: &Context, command: Command) -> Result<Status, Error> {
         Command::Package(args) => package::run(context, *args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),
+        Command::Validate(args) => validate::run(context, &args),
     }
 }
 

@@ -37,7 +37,11 @@ impl Listing {
 pub fn normal(path: &str) -> String {
     let absolute = if path.starts_with('/') { "/" } else { "" };
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    if parts.is_empty() { if absolute.is_empty() { ".".to_owned() } else { absolute.to_owned() } } else { absolute.to_owned() + &parts.join("/") }
+    if parts.is_empty() {
+        if absolute.is_empty() { ".".to_owned() } else { absolute.to_owned() }
+    } else {
+        absolute.to_owned() + &parts.join("/")
+    }
 }
 
 /// `folder` and a path in it.
@@ -60,7 +64,15 @@ mod tests {
 
     #[test]
     fn paths_have_one_way_to_be_written() {
-        for (path, expected) in [("./src/", "src"), ("src//a/./b", "src/a/b"), ("", "."), ("./", "."), ("/", "/"), ("/a/", "/a"), ("../x", "../x")] {
+        for (path, expected) in [
+            ("./src/", "src"),
+            ("src//a/./b", "src/a/b"),
+            ("", "."),
+            ("./", "."),
+            ("/", "/"),
+            ("/a/", "/a"),
+            ("../x", "../x"),
+        ] {
             assert_eq!(normal(path), expected, "{path}");
         }
         assert_eq!(join(".", "a"), "a");

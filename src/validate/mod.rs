@@ -5,7 +5,7 @@ pub mod listing;
 pub mod rule;
 pub mod rules;
 mod shape;
-mod subject;
+pub mod subject;
 
 use time::Date;
 

@@ -9,7 +9,9 @@ pub(super) fn evaluated<'t>(subject: &Subject<'t>) -> Vec<&'t Node> {
     let template = subject.template;
     let mut parts = Vec::new();
     for resource in &subject.resources {
-        for name in ["Properties", "UpdatePolicy", "CreationPolicy", "Connectors", "DeletionPolicy", "UpdateReplacePolicy"] {
+        for name in
+            ["Properties", "UpdatePolicy", "CreationPolicy", "Connectors", "DeletionPolicy", "UpdateReplacePolicy"]
+        {
             parts.extend(resource.body.get(name));
         }
     }
@@ -28,7 +30,10 @@ pub(super) fn functions<'t>(node: &'t Node, conditions: bool, visit: &mut dyn Fn
         Value::List(items) => items.iter().for_each(|item| functions(item, conditions, visit)),
         Value::Map(map) => {
             for (key, argument) in map.iter() {
-                if key == "Ref" && map.len() == 1 || key.starts_with("Fn::") || conditions && key == "Condition" && map.len() == 1 {
+                if key == "Ref" && map.len() == 1
+                    || key.starts_with("Fn::")
+                    || conditions && key == "Condition" && map.len() == 1
+                {
                     visit(node, key, argument);
                 }
                 functions(argument, conditions, visit);

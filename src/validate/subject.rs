@@ -3,8 +3,8 @@
 use time::Date;
 
 use super::{Listing, Options};
-use crate::template::{Map, Node, Template};
 use crate::template::span::Span;
+use crate::template::{Map, Node, Template};
 
 /// SAM's transform, as templates name it.
 pub const SERVERLESS_TRANSFORM: &str = "AWS::Serverless-2016-10-31";
@@ -77,9 +77,11 @@ impl<'t> Subject<'t> {
         Self { template, today: options.today, files: options.files, resources: resources.collect(), transforms }
     }
 
-    /// Whether SAM's transform runs over the template.
+    /// Whether SAM's transform runs over the template: samara's does so for a type of SAM's even where
+    /// the template forgets to name it.
     pub fn is_serverless(&self) -> bool {
         self.transforms.contains(&SERVERLESS_TRANSFORM)
+            || self.resources.iter().any(|resource| resource.short_kind().is_some())
     }
 
     /// Whether `Fn::ForEach` and its siblings are there.

@@ -17,18 +17,26 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             continue;
         }
         let Some(preference) = subject.property(resource, "DeploymentPreference") else { continue };
-        let is_off = preference.get("Enabled").is_some_and(|node| node.as_bool() == Some(false));
+        // What `Enabled` is by a function or a parameter may be decided later.
+        let is_off = preference.get("Enabled").is_some_and(|node| node.as_bool() != Some(true));
         let alias = subject.property(resource, "AutoPublishAlias");
         let has_alias = alias.is_some_and(|node| !node.is_null() && node.as_str() != Some(""));
-        if preference.is_null() || is_off || has_alias || resource.short_kind() == Some("StateMachine") && alias.is_some() {
+        if preference.is_null()
+            || is_off
+            || has_alias
+            || resource.short_kind() == Some("StateMachine") && alias.is_some()
+        {
             continue;
         }
         let own = resource.properties().and_then(|properties| properties.key_span("DeploymentPreference"));
         let global = || subject.globals(resource).and_then(|globals| globals.key_span("DeploymentPreference"));
         let in_globals = own.is_none();
-        let problem = Diagnostic::error(RULE.id, format!("`{}` has a `DeploymentPreference` and no `AutoPublishAlias`", resource.id))
-            .at(own.or_else(global))
-            .help("Add `AutoPublishAlias: live`.");
+        let problem = Diagnostic::error(
+            RULE.id,
+            format!("`{}` has a `DeploymentPreference` and no `AutoPublishAlias`", resource.id),
+        )
+        .at(own.or_else(global))
+        .help("Add `AutoPublishAlias: live`.");
         found.push(if in_globals { problem.label(resource.span, "this function") } else { problem });
     }
 }

@@ -39,16 +39,22 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
                 "Such as `Runtime: python3.13` and `Handler: app.handler`."
             };
             found.push(
-                Diagnostic::error(RULE.id, format!("the function `{}` has no {}", function.id, missing.join(" and no ")))
-                    .at(function.span)
-                    .help(help),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the function `{}` has no {}", function.id, missing.join(" and no ")),
+                )
+                .at(function.span)
+                .help(help),
             );
         }
         if has("ImageUri") && !has("CodeUri") && !has("InlineCode") && missing.is_empty() {
             found.push(
-                Diagnostic::error(RULE.id, format!("`{}` has an `ImageUri` and is not of `PackageType: Image`", function.id))
-                    .at(subject.property(function, "ImageUri").and_then(|node| node.span))
-                    .help("Add `PackageType: Image`, and remove `Runtime` and `Handler`."),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("`{}` has an `ImageUri` and is not of `PackageType: Image`", function.id),
+                )
+                .at(subject.property(function, "ImageUri").and_then(|node| node.span))
+                .help("Add `PackageType: Image`, and remove `Runtime` and `Handler`."),
             );
         }
     }

@@ -27,11 +27,15 @@ fn in_range(
         let number = literal.as_i64().or_else(|| literal.as_str()?.trim().parse().ok());
         let problem = match number {
             Some(number) if (least..=most).contains(&number) => continue,
-            Some(number) => Diagnostic::error(rule, format!("{what} is {least} to {most} {unit}, and this is {number}")),
+            Some(number) => {
+                Diagnostic::error(rule, format!("{what} is {least} to {most} {unit}, and this is {number}"))
+            }
             None if literal.is_null() => continue,
             // SAM merges what it can; a reference to the parameter store is known only to AWS.
             None if literal.as_str().is_some_and(|text| text.contains("{{resolve:")) => continue,
-            None => Diagnostic::error(rule, format!("{what} is a whole number of {unit}, and this is {}", shown(literal))),
+            None => {
+                Diagnostic::error(rule, format!("{what} is a whole number of {unit}, and this is {}", shown(literal)))
+            }
         };
         found.push(problem.at(literal.span).help(format!("Lambda takes {least} to {most}.")));
     }

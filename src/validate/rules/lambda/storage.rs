@@ -20,7 +20,9 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         match storage.get("Size") {
             Some(size) => super::in_range(subject, size, (RULE.id, "the ephemeral storage", "MB"), RANGE, found),
             None if storage.as_map().is_some() && storage.intrinsic().is_none() => found.push(
-                Diagnostic::error(RULE.id, "`EphemeralStorage` has a `Size`").at(storage.span).help("Such as `EphemeralStorage: {Size: 1024}`."),
+                Diagnostic::error(RULE.id, "`EphemeralStorage` has a `Size`")
+                    .at(storage.span)
+                    .help("Such as `EphemeralStorage: {Size: 1024}`."),
             ),
             None => {}
         }

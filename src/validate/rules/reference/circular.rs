@@ -26,12 +26,20 @@ const APART: [&str; 9] = [
     "AutoPublishAlias",
 ];
 
+/// SAM's types that stay one resource that holds their other properties.
+const WHOLE: [&str; 7] = ["Function", "Api", "HttpApi", "StateMachine", "SimpleTable", "LayerVersion", "Application"];
+
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Some(resources) = subject.template.section("Resources") else { return };
-    let graph = Graph::new(resources, |kind, property| !(kind.starts_with("AWS::Serverless::") && APART.contains(&property)));
+    let graph = Graph::new(resources, |kind, property| match kind.strip_prefix("AWS::Serverless::") {
+        None => true,
+        Some(kind) => WHOLE.contains(&kind) && !APART.contains(&property),
+    });
     let Err(circle) = graph.sorted() else { return };
     let source = &subject.template.source;
-    let edge = |from: &str, to: &str| graph.edges.get(from).and_then(|needs| needs.get(to)).and_then(|found| found.place(source));
+    let edge = |from: &str, to: &str| {
+        graph.edges.get(from).and_then(|needs| needs.get(to)).and_then(|found| found.place(source))
+    };
     let pairs: Vec<(&str, &str)> =
         circle.iter().zip(circle.iter().cycle().skip(1)).map(|(from, to)| (*from, *to)).collect();
     let Some(((first, second), rest)) = pairs.split_first() else { return };

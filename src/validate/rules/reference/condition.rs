@@ -20,8 +20,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     for (name, node) in section.iter().filter(|(name, _)| !name.starts_with("Fn::")) {
         if node.intrinsic().is_none() {
             found.push(
-                Diagnostic::error(RULE.id, format!("the condition `{name}` is a function such as `!Equals`, and this is {}", node.kind()))
-                    .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the condition `{name}` is a function such as `!Equals`, and this is {}", node.kind()),
+                )
+                .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
             );
         }
     }
@@ -31,7 +34,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     }
     let mut mentioned: Vec<Reference<'_>> = Vec::new();
     for part in shape::evaluated(subject) {
-        mentioned.extend(intrinsics::references(part).into_iter().filter(|reference| reference.kind == Kind::Condition));
+        mentioned
+            .extend(intrinsics::references(part).into_iter().filter(|reference| reference.kind == Kind::Condition));
     }
     mentioned.extend(subject.resources.iter().filter_map(|resource| {
         let node = resource.body.get("Condition")?;
@@ -47,7 +51,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         if section.contains_key(reference.name) {
             continue;
         }
-        let problem = Diagnostic::error(RULE.id, format!("there is no condition `{}`", reference.name)).at(reference.span);
+        let problem =
+            Diagnostic::error(RULE.id, format!("there is no condition `{}`", reference.name)).at(reference.span);
         found.push(match closest(reference.name, section.keys()) {
             Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
             None => problem.help("Conditions are declared in the section `Conditions`."),

@@ -19,10 +19,14 @@ const EXTENSIONS: [&str; 3] = ["Fn::ForEach", "Fn::Length", "Fn::ToJsonString"];
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let unknown_names = subject.has_unknown_names();
     for part in shape::evaluated(subject) {
-        shape::functions(part, false, &mut |node, name, argument| look(subject, unknown_names, node, name, argument, found));
+        shape::functions(part, false, &mut |node, name, argument| {
+            look(subject, unknown_names, node, name, argument, found);
+        });
     }
     for (_, condition) in subject.template.section("Conditions").into_iter().flat_map(crate::template::Map::iter) {
-        shape::functions(condition, true, &mut |node, name, argument| look(subject, unknown_names, node, name, argument, found));
+        shape::functions(condition, true, &mut |node, name, argument| {
+            look(subject, unknown_names, node, name, argument, found);
+        });
     }
 }
 
@@ -71,7 +75,9 @@ fn look(subject: &Subject<'_>, macros: bool, node: &Node, name: &str, argument: 
 fn expectation(name: &str, argument: &Node, extended: bool) -> Option<&'static str> {
     let items = argument.as_list();
     let is_function = argument.intrinsic().is_some();
-    let textual = |node: &Node| matches!(node.value, Value::String(_) | Value::Number(_) | Value::Bool(_)) || node.intrinsic().is_some();
+    let textual = |node: &Node| {
+        matches!(node.value, Value::String(_) | Value::Number(_) | Value::Bool(_)) || node.intrinsic().is_some()
+    };
     let listable = |node: &Node| node.as_list().is_some() || node.intrinsic().is_some();
     let (fits, expected) = match name {
         "Ref" | "Condition" => (argument.as_str().is_some(), "a name"),
@@ -93,12 +99,15 @@ fn expectation(name: &str, argument: &Node, extended: bool) -> Option<&'static s
             },
             "a text, or a list of a text and a map of variables",
         ),
-        "Fn::Join" => (
-            matches!(items, Some([separator, list]) if textual(separator) && listable(list)),
-            "a separator and a list",
-        ),
-        "Fn::Select" => (matches!(items, Some([index, list]) if textual(index) && listable(list)), "an index and a list"),
-        "Fn::Split" => (matches!(items, Some([separator, text]) if textual(separator) && textual(text)), "a separator and a text"),
+        "Fn::Join" => {
+            (matches!(items, Some([separator, list]) if textual(separator) && listable(list)), "a separator and a list")
+        }
+        "Fn::Select" => {
+            (matches!(items, Some([index, list]) if textual(index) && listable(list)), "an index and a list")
+        }
+        "Fn::Split" => {
+            (matches!(items, Some([separator, text]) if textual(separator) && textual(text)), "a separator and a text")
+        }
         "Fn::FindInMap" => (
             match items {
                 Some(keys @ [_, _, _]) => keys.iter().all(textual),
@@ -109,11 +118,17 @@ fn expectation(name: &str, argument: &Node, extended: bool) -> Option<&'static s
         ),
         "Fn::Base64" | "Fn::ImportValue" => (textual(argument), "a text"),
         "Fn::GetAZs" => (textual(argument) || argument.is_null(), "a region, or an empty text"),
-        "Fn::Cidr" => (matches!(items, Some([_, _] | [_, _, _])) || is_function, "an address block, a count and the size of each"),
-        "Fn::If" => (matches!(items, Some([condition, _, _]) if condition.as_str().is_some()), "a condition and two values"),
+        "Fn::Cidr" => {
+            (matches!(items, Some([_, _] | [_, _, _])) || is_function, "an address block, a count and the size of each")
+        }
+        "Fn::If" => {
+            (matches!(items, Some([condition, _, _]) if condition.as_str().is_some()), "a condition and two values")
+        }
         "Fn::Equals" => (matches!(items, Some([_, _])), "a list of two values"),
         "Fn::Not" => (matches!(items, Some([_])), "a list of one condition"),
-        "Fn::And" | "Fn::Or" => (items.is_some_and(|items| (2..=10).contains(&items.len())), "a list of two to ten conditions"),
+        "Fn::And" | "Fn::Or" => {
+            (items.is_some_and(|items| (2..=10).contains(&items.len())), "a list of two to ten conditions")
+        }
         "Fn::Transform" => (argument.get("Name").is_some(), "a map with the `Name` of a macro"),
         _ => (true, ""),
     };

@@ -19,7 +19,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     }
     let empty = Map::new();
     let section = subject.template.section("Mappings").unwrap_or(&empty);
-    let conditions = subject.template.section("Conditions").into_iter().flat_map(|map| map.iter().map(|(_, node)| node));
+    let conditions =
+        subject.template.section("Conditions").into_iter().flat_map(|map| map.iter().map(|(_, node)| node));
     for part in shape::evaluated(subject).into_iter().chain(conditions) {
         shape::functions(part, false, &mut |_, function, argument| {
             if function == "Fn::FindInMap" {

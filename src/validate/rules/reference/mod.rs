@@ -11,4 +11,5 @@ mod unknown;
 use crate::validate::Rule;
 
 /// The rules of this family.
-pub(super) const RULES: &[Rule] = &[unknown::RULE, condition::RULE, mapping::RULE, function::RULE, sub::RULE, circular::RULE];
+pub(super) const RULES: &[Rule] =
+    &[unknown::RULE, condition::RULE, mapping::RULE, function::RULE, sub::RULE, circular::RULE];

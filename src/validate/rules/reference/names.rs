@@ -31,7 +31,9 @@ const SHARED: [&str; 9] = [
 
 /// Whether there is a resource or parameter of this name.
 pub(super) fn is_declared(subject: &Subject<'_>, name: &str) -> bool {
-    ["Resources", "Parameters"].iter().any(|section| subject.template.section(section).is_some_and(|map| map.contains_key(name)))
+    ["Resources", "Parameters"]
+        .iter()
+        .any(|section| subject.template.section(section).is_some_and(|map| map.contains_key(name)))
 }
 
 /// Resources and parameters, to find what was meant.
@@ -68,12 +70,26 @@ fn is_derived(resource: &Resource<'_>, rest: &str) -> bool {
     };
     match resource.short_kind() {
         Some("Function") => {
-            begins(&["Role", "Version", "Alias", "Url", "EventInvokeConfig", "DeploymentGroup", "EventInvoke"]) || is_event() || is_connector()
+            begins(&["Role", "Version", "Alias", "Url", "EventInvokeConfig", "DeploymentGroup", "EventInvoke"])
+                || is_event()
+                || is_connector()
         }
         Some("StateMachine") => begins(&["Role", "Version", "Alias"]) || is_event() || is_connector(),
         Some("Api" | "HttpApi" | "WebSocketApi") => {
-            has(&["Stage", "Deployment", "BasePath", "UsagePlan", "ApiKey", "CloudWatch", "Account", "Mapping", "Permission", "Authorizer", "Route", "Integration"])
-                || is_connector()
+            has(&[
+                "Stage",
+                "Deployment",
+                "BasePath",
+                "UsagePlan",
+                "ApiKey",
+                "CloudWatch",
+                "Account",
+                "Mapping",
+                "Permission",
+                "Authorizer",
+                "Route",
+                "Integration",
+            ]) || is_connector()
         }
         // A new version of a layer is a new resource: its name ends in ten digits of a hash.
         Some("LayerVersion") => rest.len() == 10 && rest.chars().all(|c| c.is_ascii_hexdigit()),

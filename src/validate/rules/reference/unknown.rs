@@ -55,8 +55,11 @@ fn look(subject: &Subject<'_>, reference: Reference<'_>, found: &mut Vec<Diagnos
         Kind::Ref if name == owner => names::PSEUDO.contains(&name) || names::is_declared(subject, name),
         // `!Ref Function.Version` is SAM's.
         Kind::Ref => subject.is_serverless() && is_resource(owner),
-        Kind::Sub if reference.attribute.is_none() => names::PSEUDO.contains(&name) || names::is_declared(subject, name),
-        Kind::Sub | Kind::GetAtt | Kind::DependsOn => is_resource(name),
+        Kind::Sub if reference.attribute.is_none() => {
+            names::PSEUDO.contains(&name) || names::is_declared(subject, name)
+        }
+        Kind::DependsOn => is_resource(name),
+        Kind::Sub | Kind::GetAtt => is_resource(if subject.is_serverless() { owner } else { name }),
     };
     if is_known || names::is_generated(subject, owner) {
         return;
@@ -80,10 +83,11 @@ fn look(subject: &Subject<'_>, reference: Reference<'_>, found: &mut Vec<Diagnos
     let problem = Diagnostic::error(RULE.id, message).at(reference.place(&subject.template.source));
     found.push(match closest(name, candidates.iter().copied()) {
         Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
-        None if is_parameter && reference.kind == Kind::Sub => problem.help(format!("`${{{name}}}` gives the parameter's value.")),
-        None if reference.kind == Kind::Sub => {
-            problem.help(format!("Write `${{!{name}}}` for the text `${{{name}}}`, or declare the parameter or resource."))
+        None if is_parameter && reference.kind == Kind::Sub => {
+            problem.help(format!("`${{{name}}}` gives the parameter's value."))
         }
+        None if reference.kind == Kind::Sub => problem
+            .help(format!("Write `${{!{name}}}` for the text `${{{name}}}`, or declare the parameter or resource.")),
         None if candidates.len() <= 6 && !candidates.is_empty() && needs_resource => {
             problem.help(format!("The resources are {}.", candidates.join(", ")))
         }

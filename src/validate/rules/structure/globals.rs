@@ -32,7 +32,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     let Some(section) = subject.template.section("Globals") else { return };
     for (name, node) in section.iter() {
         if !TYPES.contains(&name) {
-            let problem = Diagnostic::error(RULE.id, format!("there are no Globals for `{name}`")).at(section.key_span(name));
+            let problem =
+                Diagnostic::error(RULE.id, format!("there are no Globals for `{name}`")).at(section.key_span(name));
             found.push(match closest(name, TYPES) {
                 Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
                 None => problem.help(format!("Globals are for {}.", TYPES.join(", "))),

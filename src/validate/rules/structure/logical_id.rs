@@ -27,8 +27,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             let allowed = |c: char| c.is_ascii_alphanumeric() || section == "Conditions" && "-_.".contains(c);
             if name.is_empty() || !name.chars().all(allowed) {
                 let mended: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-                let problem = Diagnostic::error(RULE.id, format!("the name of {what} has letters and digits only, and this is `{name}`"))
-                    .at(map.key_span(name));
+                let problem = Diagnostic::error(
+                    RULE.id,
+                    format!("the name of {what} has letters and digits only, and this is `{name}`"),
+                )
+                .at(map.key_span(name));
                 found.push(if mended.is_empty() { problem } else { problem.help(format!("`{mended}` would do.")) });
             } else if name.len() > 255 {
                 found.push(Diagnostic::error(RULE.id, "a name has at most 255 characters").at(map.key_span(name)));

@@ -22,9 +22,12 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             for (second, value) in values.iter().filter(|(key, _)| not_generated(key)) {
                 if matches!(value.value, Value::Map(_) | Value::Null) {
                     found.push(
-                        Diagnostic::error(RULE.id, format!("a value of a mapping is text, a number or a list, and this is {}", value.kind()))
-                            .at(value.span.filter(|span| span.start < span.end).or(values.key_span(second)))
-                            .help("A mapping has exactly two levels of keys, and no functions in it."),
+                        Diagnostic::error(
+                            RULE.id,
+                            format!("a value of a mapping is text, a number or a list, and this is {}", value.kind()),
+                        )
+                        .at(value.span.filter(|span| span.start < span.end).or(values.key_span(second)))
+                        .help("A mapping has exactly two levels of keys, and no functions in it."),
                     );
                 }
             }

@@ -20,13 +20,17 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     for (name, node) in section.iter().filter(|(name, _)| !name.starts_with("Fn::")) {
         let Some(body) = node.as_map() else {
             found.push(
-                Diagnostic::error(RULE.id, format!("the output `{name}` is a map with a `Value`, and this is {}", node.kind()))
-                    .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the output `{name}` is a map with a `Value`, and this is {}", node.kind()),
+                )
+                .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
             );
             continue;
         };
         for key in body.keys().filter(|key| !KEYS.contains(key) && !key.starts_with("Fn::")) {
-            let problem = Diagnostic::error(RULE.id, format!("`{key}` says nothing about an output")).at(body.key_span(key));
+            let problem =
+                Diagnostic::error(RULE.id, format!("`{key}` says nothing about an output")).at(body.key_span(key));
             found.push(match closest(key, KEYS) {
                 Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
                 None => problem.help("An output has Value, Description, Export, Condition."),

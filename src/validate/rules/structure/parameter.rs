@@ -34,8 +34,11 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         match node.as_map() {
             Some(body) => keys(name, body, section, found),
             None => found.push(
-                Diagnostic::error(RULE.id, format!("the parameter `{name}` is a map with a `Type`, and this is {}", node.kind()))
-                    .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the parameter `{name}` is a map with a `Type`, and this is {}", node.kind()),
+                )
+                .at(node.span.filter(|span| span.start < span.end).or(section.key_span(name))),
             ),
         }
     }
@@ -45,9 +48,12 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         let span = default.span.or(body.key_span("Default"));
         match &parameter.default {
             None => found.push(
-                Diagnostic::error(RULE.id, format!("the default of `{}` is text, and this is {}", parameter.name, default.kind()))
-                    .at(span)
-                    .help("Write `Default: ''` when it is empty."),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the default of `{}` is text, and this is {}", parameter.name, default.kind()),
+                )
+                .at(span)
+                .help("Write `Default: ''` when it is empty."),
             ),
             Some(_) if default.as_list().is_some() => found.push(
                 Diagnostic::error(RULE.id, format!("the default of `{}` is text, and this is a list", parameter.name))
@@ -56,7 +62,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
             ),
             Some(value) => {
                 if let Some(problem) = parameter.problem(value) {
-                    let problem = if parameter.no_echo { "is not one that its declaration allows".to_owned() } else { problem };
+                    let problem =
+                        if parameter.no_echo { "is not one that its declaration allows".to_owned() } else { problem };
                     found.push(
                         Diagnostic::error(RULE.id, format!("the default of `{}` {problem}", parameter.name))
                             .at(span)
@@ -70,7 +77,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 
 fn keys(name: &str, body: &Map, section: &Map, found: &mut Vec<Diagnostic>) {
     for key in body.keys().filter(|key| !KEYS.contains(key)) {
-        let problem = Diagnostic::error(RULE.id, format!("`{key}` says nothing about a parameter")).at(body.key_span(key));
+        let problem =
+            Diagnostic::error(RULE.id, format!("`{key}` says nothing about a parameter")).at(body.key_span(key));
         found.push(match closest(key, KEYS) {
             Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
             None => problem.help(format!("A parameter has {}.", KEYS.join(", "))),
@@ -89,7 +97,8 @@ fn keys(name: &str, body: &Map, section: &Map, found: &mut Vec<Diagnostic>) {
                 let types = ["String", "Number", "CommaDelimitedList", "List<Number>"];
                 found.push(match node.as_str().and_then(|text| closest(text, types)) {
                     Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
-                    None => problem.help("String, Number, CommaDelimitedList, List<…>, AWS::… or AWS::SSM::Parameter::Value<…>."),
+                    None => problem
+                        .help("String, Number, CommaDelimitedList, List<…>, AWS::… or AWS::SSM::Parameter::Value<…>."),
                 });
             }
         }

@@ -82,9 +82,16 @@ fn attributes(resource: &Resource<'_>, found: &mut Vec<Diagnostic>) {
                 _ => "a map",
             };
             found.push(
-                Diagnostic::error(RULE.id, format!("`{name}` of `{}` is {expected}, and this is {}", resource.id, node.kind()))
-                    .at(node.span.filter(|span| span.start < span.end).or(body.key_span(name)))
-                    .help(if node.is_null() { "Remove the line, or write what belongs below it." } else { "Check the indentation." }),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("`{name}` of `{}` is {expected}, and this is {}", resource.id, node.kind()),
+                )
+                .at(node.span.filter(|span| span.start < span.end).or(body.key_span(name)))
+                .help(if node.is_null() {
+                    "Remove the line, or write what belongs below it."
+                } else {
+                    "Check the indentation."
+                }),
             );
         }
     }
@@ -102,7 +109,8 @@ fn policies(resource: &Resource<'_>, found: &mut Vec<Diagnostic>) {
         }
         if !node.as_str().is_some_and(|text| allowed.contains(&text)) {
             let shown = node.as_str().map_or_else(|| node.kind().to_owned(), |text| format!("`{text}`"));
-            let problem = Diagnostic::error(RULE.id, format!("`{name}` is one of {}, not {shown}", allowed.join(", "))).at(node.span);
+            let problem = Diagnostic::error(RULE.id, format!("`{name}` is one of {}, not {shown}", allowed.join(", ")))
+                .at(node.span);
             found.push(match node.as_str().and_then(|text| closest(text, allowed.iter().copied())) {
                 Some(meant) => problem.help(format!("Did you mean `{meant}`?")),
                 None => problem,
@@ -125,8 +133,11 @@ fn kind(resource: &Resource<'_>, found: &mut Vec<Diagnostic>) {
         }
         Some(node) => match node.as_str() {
             None => found.push(
-                Diagnostic::error(RULE.id, format!("the `Type` of `{}` is text, and this is {}", resource.id, node.kind()))
-                    .at(node.span.or(span)),
+                Diagnostic::error(
+                    RULE.id,
+                    format!("the `Type` of `{}` is text, and this is {}", resource.id, node.kind()),
+                )
+                .at(node.span.or(span)),
             ),
             Some(kind) if !is_type_name(kind) => found.push(
                 Diagnostic::error(RULE.id, format!("`{kind}` is not the name of a resource type"))
@@ -140,7 +151,8 @@ fn kind(resource: &Resource<'_>, found: &mut Vec<Diagnostic>) {
 
 fn is_type_name(kind: &str) -> bool {
     let parts: Vec<&str> = kind.split("::").collect();
-    let is_word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "@_-".contains(c));
+    let is_word =
+        |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "@_-".contains(c));
     match parts.as_slice() {
         ["Custom", ..] => parts.len() >= 2 && parts[1..].iter().all(is_word),
         _ => (3..=4).contains(&parts.len()) && parts.iter().all(is_word),

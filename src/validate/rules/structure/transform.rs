@@ -38,7 +38,8 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 }
 
 fn missing(what: &str, span: Option<crate::template::Span>) -> Diagnostic {
-    Diagnostic::error(RULE.id, format!("`{what}` needs SAM's transform, and the template does not name it"))
+    // samara's own transform runs all the same; CloudFormation's would not.
+    Diagnostic::warning(RULE.id, format!("`{what}` needs SAM's transform, and the template does not name it"))
         .at(span)
         .help(format!("Add `Transform: {SERVERLESS_TRANSFORM}` at the top."))
 }
