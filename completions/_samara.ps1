@@ -34,6 +34,7 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             [CompletionResult]::new('package', 'package', [CompletionResultType]::ParameterValue, 'Upload the code that a template names and write a template that names the uploads')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run AWS on this machine: start, stop, look at or empty the project''s sandbox')
+            [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check a template without AWS: every problem at once, each with its line and how to mend it')
             break
         }
         'samara;package' {
@@ -149,6 +150,32 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of ~/.aws/config')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is printed on standard output')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Use the project''s own sandbox under .samara/ instead of an AWS account; started when needed')
+            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Print what is done in detail, without secrets and bodies, on standard error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'samara;validate' {
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'The template [default: template.yaml, template.yml or template.json]')
+            [CompletionResult]::new('--template-file', '--template-file', [CompletionResultType]::ParameterName, 'The template [default: template.yaml, template.yml or template.json]')
+            [CompletionResult]::new('--template', '--template', [CompletionResultType]::ParameterName, 'The template [default: template.yaml, template.yml or template.json]')
+            [CompletionResult]::new('--config-file', '--config-file', [CompletionResultType]::ParameterName, 'Configuration file, relative to the template''s folder [default: samconfig.toml]')
+            [CompletionResult]::new('--config-env', '--config-env', [CompletionResultType]::ParameterName, 'Environment in the configuration file [default: default]')
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'AWS region, such as eu-central-1')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of ~/.aws/config')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is printed on standard output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--no-files', '--no-files', [CompletionResultType]::ParameterName, 'Check the template alone, without the folders and files that it names')
+            [CompletionResult]::new('--files', '--files', [CompletionResultType]::ParameterName, 'files')
+            [CompletionResult]::new('--lint', '--lint', [CompletionResultType]::ParameterName, 'Accepted as `sam` has it: every rule is always on')
+            [CompletionResult]::new('--language-extensions', '--language-extensions', [CompletionResultType]::ParameterName, 'language-extensions')
+            [CompletionResult]::new('--no-language-extensions', '--no-language-extensions', [CompletionResultType]::ParameterName, 'no-language-extensions')
+            [CompletionResult]::new('--beta-features', '--beta-features', [CompletionResultType]::ParameterName, 'beta-features')
+            [CompletionResult]::new('--no-beta-features', '--no-beta-features', [CompletionResultType]::ParameterName, 'no-beta-features')
+            [CompletionResult]::new('--save-params', '--save-params', [CompletionResultType]::ParameterName, 'Save the options of this command line to the configuration file')
             [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Use the project''s own sandbox under .samara/ instead of an AWS account; started when needed')
             [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Print what is done in detail, without secrets and bodies, on standard error')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

@@ -25,6 +25,9 @@ _samara() {
             samara,sandbox)
                 cmd="samara__subcmd__sandbox"
                 ;;
+            samara,validate)
+                cmd="samara__subcmd__validate"
+                ;;
             samara__subcmd__sandbox,reset)
                 cmd="samara__subcmd__sandbox__subcmd__reset"
                 ;;
@@ -44,7 +47,7 @@ _samara() {
 
     case "${cmd}" in
         samara)
-            opts="-h -V --region --profile --sandbox --output --color --debug --help --version package completions sandbox"
+            opts="-h -V --region --profile --sandbox --output --color --debug --help --version package completions sandbox validate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -328,6 +331,56 @@ _samara() {
                 return 0
             fi
             case "${prev}" in
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        samara__subcmd__validate)
+            opts="-t -h -V --template --template-file --no-files --files --lint --config-file --config-env --language-extensions --no-language-extensions --beta-features --no-beta-features --save-params --region --profile --sandbox --output --color --debug --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --template-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

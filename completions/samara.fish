@@ -38,6 +38,7 @@ complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print ve
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
+complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
 complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
 complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r
@@ -143,3 +144,25 @@ complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand validate" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-files -d 'Check the template alone, without the folders and files that it names'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l files
+complete -c samara -n "__fish_samara_using_subcommand validate" -l lint -d 'Accepted as `sam` has it: every rule is always on'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l language-extensions
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-language-extensions
+complete -c samara -n "__fish_samara_using_subcommand validate" -l beta-features
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-beta-features
+complete -c samara -n "__fish_samara_using_subcommand validate" -l save-params -d 'Save the options of this command line to the configuration file'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s V -l version -d 'Print version'
