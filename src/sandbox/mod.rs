@@ -10,6 +10,7 @@ pub mod clock;
 pub mod http;
 pub mod iam;
 mod json;
+pub mod lambda;
 pub mod logs;
 pub mod process;
 pub mod query;

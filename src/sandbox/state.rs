@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Clock;
 use super::http::{Request, Response};
 use super::iam::Iam;
+use super::lambda::Lambda;
 use super::logs::Logs;
 use super::router::ServiceName;
 use super::s3::S3;
@@ -50,6 +51,8 @@ pub struct World {
     pub s3: S3,
     /// Roles and their policies.
     pub iam: Iam,
+    /// Functions.
+    pub lambda: Lambda,
     /// Log groups.
     pub logs: Logs,
     endpoint_url: OnceLock<String>,
@@ -88,6 +91,7 @@ impl World {
             dir: dir.to_owned(),
             s3: S3::open(&dir.join("s3"))?,
             iam: Iam::open(dir)?,
+            lambda: Lambda::open(&dir.join("lambda"))?,
             logs: Logs::open(&dir.join("logs"))?,
             endpoint_url: OnceLock::new(),
             saved_clock,
@@ -112,6 +116,7 @@ impl World {
                 ServiceName::S3 => self.s3.handle(self, request).await,
                 ServiceName::Sts => sts::handle(&request),
                 ServiceName::Iam => self.iam.handle(self, request).await,
+                ServiceName::Lambda => self.lambda.handle(self, request).await,
                 ServiceName::Logs => self.logs.handle(self, request).await,
                 other => {
                     let fault = query::Fault::not_implemented(&format!("{other:?}"), "any");
@@ -122,7 +127,9 @@ impl World {
     }
 
     /// What has to go on without a request. The server calls it about ten times a real second.
-    pub(super) async fn tick(self: &Arc<Self>) {}
+    pub(super) async fn tick(self: &Arc<Self>) {
+        self.lambda.tick();
+    }
 
     /// Writes what has changed to disk. The server calls it a few times a second, and at the end.
     ///
@@ -130,6 +137,7 @@ impl World {
     /// The disk does not take it.
     pub fn flush(&self) -> Result<(), Error> {
         self.iam.flush()?;
+        self.lambda.flush()?;
         self.logs.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
@@ -144,13 +152,16 @@ impl World {
     pub(super) fn commit(&self, service: ServiceName) -> Result<(), Error> {
         match service {
             ServiceName::Iam => self.iam.flush(),
+            ServiceName::Lambda => self.lambda.flush(),
             ServiceName::Logs => self.logs.flush(),
             _ => Ok(()),
         }
     }
 
     /// Ends what the services have started (processes of functions, say), before the last flush.
-    pub(super) async fn close(self: &Arc<Self>) {}
+    pub(super) async fn close(self: &Arc<Self>) {
+        self.lambda.close().await;
+    }
 }
 
 /// A value in memory that is written to one JSON file: soon after a change by [`Persisted::flush`],
