@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 
 use crate::aws::cloudformation::Redacted;
+use crate::template::parameters::{Parameter, declared};
 use crate::template::{Map, Node, Template};
 
 use super::options::{self, Pairs};
@@ -44,21 +45,6 @@ pub enum Answer {
     Text(String),
     /// To [`Kind::YesNo`].
     YesNo(bool),
-}
-
-/// A parameter of the template.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parameter {
-    /// Its name.
-    pub name: String,
-    /// Its default.
-    pub default: Option<String>,
-    /// Whether its value is a secret.
-    pub is_secret: bool,
-    /// The only values that it may have, when there are such.
-    pub allowed: Vec<String>,
-    /// What the template says about it.
-    pub description: Option<String>,
 }
 
 /// What is known before the first question; every field is a default of one.
@@ -130,7 +116,7 @@ pub enum Refused {
 #[derive(Clone, Debug)]
 pub struct Guide {
     defaults: Defaults,
-    parameters: Vec<Parameter>,
+    template: Template,
     open_functions: Vec<String>,
     step: Step,
     answers: Answers,
@@ -157,7 +143,7 @@ impl Guide {
     pub fn new(defaults: Defaults, template: &Template) -> Self {
         Self {
             defaults,
-            parameters: parameters(template),
+            template: template.clone(),
             open_functions: without_authentication(template),
             step: Step::StackName,
             answers: Answers::default(),
@@ -179,7 +165,7 @@ impl Guide {
         Some(match self.step {
             Step::StackName => text("Stack Name", Some(self.defaults.stack_name.as_deref().unwrap_or("sam-app"))),
             Step::Region => text("AWS Region", Some(self.defaults.region.as_deref().unwrap_or("us-east-1"))),
-            Step::Parameter(index) => self.parameter_question(self.parameters.get(index)?),
+            Step::Parameter(index) => self.parameter_question(declared(&self.template).get(index)?),
             Step::Confirm => yes_no(
                 "Confirm changes before deploy".to_owned(),
                 self.defaults.confirm_changeset,
@@ -209,20 +195,16 @@ impl Guide {
         })
     }
 
-    fn parameter_question(&self, parameter: &Parameter) -> Question {
-        let mut explanation = parameter.description.clone();
-        if !parameter.allowed.is_empty() {
-            let one_of = format!("one of {}", parameter.allowed.join(", "));
-            explanation = Some(explanation.map_or_else(|| one_of.clone(), |text| format!("{text} ({one_of})")));
-        }
-        let kind = if parameter.is_secret {
+    fn parameter_question(&self, parameter: &Parameter<'_>) -> Question {
+        let description = parameter.description.map(str::to_owned);
+        let one_of = parameter.allowed_values().map(|values| format!("One of {}", values.join(", ")));
+        let kind = if parameter.no_echo {
             Kind::Secret
         } else {
-            Kind::Text {
-                default: self.defaults.overrides.get(&parameter.name).cloned().or_else(|| parameter.default.clone()),
-            }
+            let given = self.defaults.overrides.get(parameter.name).cloned();
+            Kind::Text { default: given.or_else(|| parameter.default.clone()) }
         };
-        Question { prompt: format!("Parameter {}", parameter.name), explanation, kind }
+        Question { prompt: format!("Parameter {}", parameter.name), explanation: description.or(one_of), kind }
     }
 
     /// Takes the answer to [`Guide::question`].
@@ -291,33 +273,31 @@ impl Guide {
     }
 
     fn parameter_answer(&mut self, index: usize, text: String) -> Result<(), Refused> {
-        let Some(parameter) = self.parameters.get(index) else { return Ok(()) };
-        let given = self.defaults.overrides.get(&parameter.name);
-        if parameter.is_secret {
-            self.answers.secrets.push(parameter.name.clone());
-            // Nothing typed keeps what is there: the value given so far, the stack's, the default.
-            if text.is_empty() {
-                if let Some(value) = given {
-                    self.answers.overrides.insert(parameter.name.clone(), Redacted::new(value));
-                }
-                return Ok(());
-            }
+        let parameters = declared(&self.template);
+        let Some(parameter) = parameters.get(index) else { return Ok(()) };
+        let name = parameter.name.to_owned();
+        // Nothing typed for a secret keeps what is there: the value given so far, the stack's, the default.
+        let kept =
+            if parameter.no_echo && text.is_empty() { self.defaults.overrides.get(&name).cloned() } else { None };
+        let is_kept = parameter.no_echo && text.is_empty();
+        if !is_kept && let Some(problem) = parameter.problem(&text) {
+            let problem = if parameter.no_echo { "is not one that its declaration allows".to_owned() } else { problem };
+            return Err(Refused::Again(format!("The value of {name} {problem}")));
         }
-        if !parameter.allowed.is_empty() && !parameter.allowed.contains(&text) {
-            self.answers.secrets.retain(|name| *name != parameter.name);
-            return Err(Refused::Again(format!(
-                "{} has to be one of {}",
-                parameter.name,
-                parameter.allowed.join(", ")
-            )));
+        if parameter.no_echo {
+            self.answers.secrets.push(name.clone());
         }
-        self.answers.overrides.insert(parameter.name.clone(), Redacted::new(text));
+        match (is_kept, kept) {
+            (true, None) => {}
+            (true, Some(value)) => drop(self.answers.overrides.insert(name, Redacted::new(value))),
+            (false, _) => drop(self.answers.overrides.insert(name, Redacted::new(text))),
+        }
         Ok(())
     }
 
     fn advance(&mut self) {
-        let parameter =
-            |index: usize| if index < self.parameters.len() { Step::Parameter(index) } else { Step::Confirm };
+        let count = declared(&self.template).len();
+        let parameter = |index: usize| if index < count { Step::Parameter(index) } else { Step::Confirm };
         let open =
             |index: usize| if index < self.open_functions.len() { Step::OpenFunction(index) } else { Step::Save };
         self.step = match self.step {
@@ -385,26 +365,6 @@ pub fn check_stack_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{name:?} cannot be a stack's name: letters, digits and hyphens, a letter first, at most 128 of them"))
-}
-
-/// The parameters of a template.
-pub fn parameters(template: &Template) -> Vec<Parameter> {
-    let Some(section) = template.section("Parameters") else { return Vec::new() };
-    let scalar = super::samconfig::scalar;
-    section
-        .iter()
-        .map(|(name, node)| Parameter {
-            name: name.to_owned(),
-            default: node.get("Default").and_then(scalar),
-            is_secret: node.get("NoEcho").and_then(scalar).is_some_and(|text| text.eq_ignore_ascii_case("true")),
-            allowed: node
-                .get("AllowedValues")
-                .and_then(Node::as_list)
-                .map(|values| values.iter().filter_map(scalar).collect())
-                .unwrap_or_default(),
-            description: node.get("Description").and_then(scalar),
-        })
-        .collect()
 }
 
 /// The functions that anybody may call: an API event or a function URL without authentication.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::template::{Map, Node, Value};
+use crate::template::{Node, Value, intrinsics};
 
 /// In which of the template's sections a name is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,67 +17,37 @@ pub(super) enum Kind {
 
 /// The names that a resource, or a part of a template, refers to.
 pub(super) fn references(node: &Node) -> BTreeSet<(Kind, String)> {
-    let mut found = BTreeSet::new();
-    visit(node, &mut found);
+    let mut found: BTreeSet<(Kind, String)> = intrinsics::resource(node)
+        .into_iter()
+        .map(|reference| {
+            let kind = match reference.kind {
+                intrinsics::Kind::Condition => Kind::Condition,
+                _ => Kind::Value,
+            };
+            (kind, reference.name.to_owned())
+        })
+        .collect();
+    definitions(node, &mut found);
     found
 }
 
-fn visit(node: &Node, found: &mut BTreeSet<(Kind, String)>) {
-    let mut add = |kind, name: Option<&str>| found.extend(name.map(|name| (kind, name.to_owned())));
-    if let Some((function, argument)) = node.intrinsic() {
-        let first = argument.as_list().and_then(<[Node]>::first).and_then(Node::as_str);
-        match function {
-            "Ref" => add(Kind::Value, argument.as_str()),
-            "Condition" => add(Kind::Condition, argument.as_str()),
-            "Fn::If" => add(Kind::Condition, first),
-            "Fn::FindInMap" => add(Kind::Mapping, first),
-            "Fn::GetAtt" => {
-                let dotted = argument.as_str().and_then(|text| text.split('.').next());
-                add(Kind::Value, first.or(dotted));
-            }
-            "Fn::Sub" => {
-                let (text, own) = sub(argument);
-                for name in sub_names(text).filter(|name| own.is_none_or(|own| !own.contains_key(name))) {
-                    add(Kind::Value, Some(name));
-                }
-            }
-            _ => {}
+/// What only mappings and conditions themselves mention: `Fn::FindInMap`, and `Condition` as a function.
+fn definitions(node: &Node, found: &mut BTreeSet<(Kind, String)>) {
+    match node.intrinsic() {
+        Some(("Condition", name)) => {
+            found.extend(name.as_str().map(|name| (Kind::Condition, name.to_owned())));
         }
-    }
-    match &node.value {
-        Value::List(items) => items.iter().for_each(|item| visit(item, found)),
-        Value::Map(map) => {
-            for (key, value) in map.iter() {
-                match (key, &value.value) {
-                    // A resource's own condition; inside properties the same key is an IAM statement's map.
-                    ("Condition", Value::String(name)) => found.extend([(Kind::Condition, name.clone())]),
-                    ("DependsOn", Value::String(name)) => found.extend([(Kind::Value, name.clone())]),
-                    ("DependsOn", Value::List(names)) => {
-                        found.extend(names.iter().filter_map(Node::as_str).map(|name| (Kind::Value, name.to_owned())));
-                    }
-                    _ => visit(value, found),
-                }
-            }
+        Some(("Fn::FindInMap", argument)) => {
+            let name = argument.as_list().and_then(<[Node]>::first).and_then(Node::as_str);
+            found.extend(name.map(|name| (Kind::Mapping, name.to_owned())));
         }
         _ => {}
     }
-}
-
-/// Text and own variables of `Fn::Sub`.
-fn sub(argument: &Node) -> (&str, Option<&Map>) {
-    match argument.as_list() {
-        Some([text, own, ..]) => (text.as_str().unwrap_or_default(), own.as_map()),
-        Some([text]) => (text.as_str().unwrap_or_default(), None),
-        _ => (argument.as_str().unwrap_or_default(), None),
+    match &node.value {
+        Value::List(items) => items.iter().for_each(|item| definitions(item, found)),
+        Value::Map(map) => map.iter().for_each(|(_, value)| definitions(value, found)),
+        _ => {}
     }
-}
-
-/// The names in `${Name}` and `${Name.Attribute}`; `${!Literal}` is none.
-fn sub_names(text: &str) -> impl Iterator<Item = &str> {
-    text.split("${").skip(1).filter_map(|rest| {
-        let inside = rest.split('}').next()?.trim();
-        (!inside.starts_with('!')).then(|| inside.split('.').next().unwrap_or(inside))
-    })
 }
 
 /// The same node with conditions and mappings called differently.
