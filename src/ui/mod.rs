@@ -1,5 +1,7 @@
 //! What people and programs see. Shows the values of the rows below; starts and decides nothing.
 
+pub mod deploy;
 pub mod diagnostic;
+pub mod prompt;
 pub mod sanitize;
 pub mod terminal;
