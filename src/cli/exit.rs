@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::hint::Hint;
-use crate::{aws, sandbox};
+use crate::{aws, deploy, sandbox};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ pub enum Error {
     /// samconfig.toml cannot be used.
     #[error(transparent)]
     Samconfig(#[from] crate::deploy::samconfig::Error),
+    /// The stack did not become what it should.
+    #[error(transparent)]
+    Deploy(#[from] crate::deploy::Error),
+    /// A signal came; the text says what goes on without us.
+    #[error("{0}")]
+    Interrupted(String),
     /// The arguments do not fit together.
     #[error("{0}")]
     Usage(String),
@@ -77,6 +83,23 @@ impl Error {
             Self::Package(crate::package::Error::Option(_)) => Status::Usage,
             Self::Package(_) | Self::Samconfig(_) => Status::Failed,
             Self::Usage(_) => Status::Usage,
+            Self::Interrupted(_) => Status::Interrupted,
+            Self::Deploy(error) => match error {
+                deploy::Error::Failed(failure) if failure.is_rolled_back() => Status::RolledBack,
+                deploy::Error::AliasIsSplit { .. } => Status::Conflict,
+                deploy::Error::Option(_) => Status::Usage,
+                deploy::Error::Aws(_)
+                | deploy::Error::Config(_)
+                | deploy::Error::RolledBackOnCreate { .. }
+                | deploy::Error::Stuck { .. }
+                | deploy::Error::ChangeSet { .. }
+                | deploy::Error::Timeout { .. }
+                | deploy::Error::Failed(_)
+                | deploy::Error::NeedsYes { .. }
+                | deploy::Error::MissingParameters { .. }
+                | deploy::Error::WrongCode { .. }
+                | deploy::Error::Template { .. } => Status::Failed,
+            },
         }
     }
 }
@@ -89,7 +112,8 @@ impl Hint for Error {
             Self::Sandbox(error) => error.hints(),
             Self::Package(error) => error.hints(),
             Self::Samconfig(error) => error.hints(),
-            Self::Usage(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
+            Self::Deploy(error) => error.hints(),
+            Self::Usage(_) | Self::Interrupted(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
         }
     }
 }

@@ -204,7 +204,7 @@ pub fn run(context: &Context, args: PackageArgs) -> Result<Status, Error> {
 }
 
 /// Findings are shown with their lines; everything else is an error like any other.
-fn located(context: &Context, error: package::Error) -> Error {
+pub(super) fn located(context: &Context, error: package::Error) -> Error {
     match error {
         package::Error::Findings(findings) => context.failed("package", &findings),
         error => error.into(),
@@ -304,14 +304,14 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// What is going on, on standard error.
-struct Progress {
+pub(super) struct Progress {
     terminal: Terminal,
     spinner: Option<ProgressBar>,
     under_way: Mutex<Vec<String>>,
 }
 
 impl Progress {
-    fn new(terminal: Terminal, wanted: bool) -> Self {
+    pub(super) fn new(terminal: Terminal, wanted: bool) -> Self {
         let spinner = (wanted && terminal.is_live() && !terminal.is_json()).then(|| {
             let spinner = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
@@ -323,7 +323,7 @@ impl Progress {
         Self { terminal, spinner, under_way: Mutex::new(Vec::new()) }
     }
 
-    fn show(&self, event: Event) {
+    pub(super) fn show(&self, event: Event) {
         match event {
             Event::Reading { path } => self.begin(format!("Reading {}", path.display())),
             Event::Read { path, left_out, .. } => {
@@ -372,7 +372,7 @@ impl Progress {
         }
     }
 
-    fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();
         }

@@ -118,7 +118,7 @@ pub struct ReadyChangeSet {
 /// The stack cannot be updated; the change set cannot be made. What was made for it is deleted.
 pub async fn prepare(aws: &Aws, change: &StackChange, sink: Sink<'_>) -> Result<Prepared, Error> {
     let cloudformation = aws.cloudformation();
-    let live = settled_stack(&cloudformation, &change.stack, change.max_wait, sink).await?;
+    let live = idle_stack(aws, &change.stack, change.max_wait, sink).await?;
     // A stack in review has a name and nothing else: it is made by a CREATE change set.
     let updated = live.as_ref().filter(|stack| !stack.status.is_review());
     let kind = if updated.is_some() { ChangeSetKind::Update } else { ChangeSetKind::Create };
@@ -191,12 +191,11 @@ async fn created(cloudformation: &CloudFormation, id: &ChangeSetId, sink: Sink<'
 }
 
 /// The stack, once no operation is under way on it; `None` when there is none.
-async fn settled_stack(
-    cloudformation: &CloudFormation,
-    name: &str,
-    limit: Duration,
-    sink: Sink<'_>,
-) -> Result<Option<Stack>, Error> {
+///
+/// # Errors
+/// It is in a state that only deleting or mending it ends; the limit is reached; a call failed.
+pub async fn idle_stack(aws: &Aws, name: &str, limit: Duration, sink: Sink<'_>) -> Result<Option<Stack>, Error> {
+    let cloudformation = aws.cloudformation();
     let mut wait = Wait::new(format!("another operation on stack {name}"), limit, true, sink);
     let mut told = None;
     loop {

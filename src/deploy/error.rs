@@ -56,6 +56,40 @@ pub enum Error {
     /// The stack's update or creation failed.
     #[error("{0}")]
     Failed(Box<Failure>),
+    /// A rollout is under way on an alias that the deploy would hold.
+    #[error("alias {alias} of {function} sends traffic to two versions ({shares}): a rollout is under way")]
+    AliasIsSplit {
+        /// The function.
+        function: String,
+        /// The alias.
+        alias: String,
+        /// What it says.
+        shares: String,
+    },
+    /// Something that the old version uses would change under it, and nobody said that it may.
+    #[error("{} would change while the old version still uses {}", .names.join(", "), if .names.len() == 1 { "it" } else { "them" })]
+    NeedsYes {
+        /// The resources.
+        names: Vec<String>,
+    },
+    /// Parameters without a value.
+    #[error("the template's parameters {} have no value", .names.join(", "))]
+    MissingParameters {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// What was published is not what was uploaded.
+    #[error("version {version} of {function} has CodeSha256 {found}, and {expected} was uploaded for it")]
+    WrongCode {
+        /// The function.
+        function: String,
+        /// The version.
+        version: String,
+        /// What Lambda has.
+        found: String,
+        /// What was uploaded.
+        expected: String,
+    },
     /// The template in the change set or the stack is none that samara can read.
     #[error("the template of {what} cannot be read: {reason}")]
     Template {
@@ -135,6 +169,18 @@ impl Hint for Error {
             ],
             Self::Timeout { goes_on: false, .. } => vec!["--max-wait-duration MINUTES waits longer.".to_owned()],
             Self::Failed(failure) => failure.hints(),
+            Self::AliasIsSplit { .. } => {
+                vec!["`samara rollout status` shows it; `samara rollout resume` or `abort` ends it.".to_owned()]
+            }
+            Self::NeedsYes { .. } => vec![
+                "The new version alone cannot be held back from it. --yes allows it; --no-rollout deploys without a \
+                 rollout."
+                    .to_owned(),
+            ],
+            Self::MissingParameters { .. } => vec!["Give them with --parameter-overrides NAME=VALUE.".to_owned()],
+            Self::WrongCode { .. } => {
+                vec!["No traffic was moved. Find out who writes to the bucket, then deploy again.".to_owned()]
+            }
             Self::Template { .. } => Vec::new(),
         }
     }

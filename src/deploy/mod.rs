@@ -8,10 +8,12 @@ pub mod event;
 pub mod execute;
 pub mod guided;
 pub mod hold;
+pub mod live;
 pub mod options;
 pub mod outputs;
 pub mod review;
 pub mod samconfig;
+pub mod shift;
 mod wait;
 
 pub use change_set::{Prepared, StackChange, prepare};

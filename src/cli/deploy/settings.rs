@@ -1,6 +1,6 @@
 //! What `deploy` was told: arguments over environment over samconfig over defaults, and nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::exit::Error;
@@ -205,22 +205,6 @@ fn on_failure(args: &DeployArgs, section: &Section) -> Result<OnFailure, Error> 
     }
 }
 
-/// The template that is meant: the argument, `SAM_TEMPLATE_FILE`, samconfig, what a build left, the usual names.
-///
-/// # Errors
-/// None of the usual names is there.
-pub fn find_template(cwd: &Path, given: Option<&Path>) -> Result<PathBuf, Error> {
-    if let Some(given) = given {
-        return Ok(given.to_owned());
-    }
-    let names = [".aws-sam/build/template.yaml", "template.yaml", "template.yml", "template.json"];
-    names.iter().map(PathBuf::from).find(|name| cwd.join(name).is_file()).ok_or_else(|| {
-        Error::Usage(
-            "there is no template.yaml, template.yml or template.json here; name the template with --template-file".to_owned(),
-        )
-    })
-}
-
 /// What `--save-params` writes: only what stood on the command line, and never a secret.
 pub fn saved(args: &DeployArgs, settings: &Settings, region: Option<&str>, env: &str, secrets: &[String]) -> Update {
     let mut parameters = Map::new();
@@ -236,7 +220,7 @@ pub fn saved(args: &DeployArgs, settings: &Settings, region: Option<&str>, env: 
     text("role_arn", &args.role_arn);
     text("metadata", &args.metadata);
     text("strategy", &args.strategy);
-    text("template_file", &args.template_file.as_ref().map(|path| path.display().to_string()));
+    text("template_file", &args.template_file);
     let on_failure = args.on_failure.map(|on_failure| match OnFailure::from(on_failure) {
         OnFailure::Rollback => "ROLLBACK".to_owned(),
         OnFailure::Delete => "DELETE".to_owned(),

@@ -1,0 +1,123 @@
+//! What is there before a deploy: the stack, its template as CloudFormation works with it, its
+//! resources, and where its aliases send traffic.
+
+use std::time::Duration;
+
+use crate::aws::Aws;
+use crate::aws::cloudformation::{Stack, Stage, StackResource};
+use crate::template::{Node, read};
+
+use super::{Error, Sink, change_set};
+
+/// A stack that is there, and idle.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The stack.
+    pub stack: Stack,
+    /// Its template, as its transforms left it.
+    pub template: Node,
+    /// Its resources.
+    pub resources: Vec<StackResource>,
+}
+
+/// An alias of a stack as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveAlias {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// The function's name.
+    pub function: String,
+    /// Its own name.
+    pub alias: String,
+    /// The version that serves, or most of the traffic's.
+    pub version: String,
+    /// The other version and its share, while a rollout is under way.
+    pub weights: Vec<(String, f64)>,
+}
+
+impl Live {
+    /// Looks, and waits first until no operation is under way; `None` when there is no stack, or one
+    /// that never had a resource.
+    ///
+    /// # Errors
+    /// The stack cannot be updated; a call failed; its template cannot be read.
+    pub async fn look(aws: &Aws, name: &str, limit: Duration, sink: Sink<'_>) -> Result<Option<Self>, Error> {
+        let Some(stack) = change_set::idle_stack(aws, name, limit, sink).await? else { return Ok(None) };
+        if stack.status.is_review() {
+            return Ok(None);
+        }
+        let cloudformation = aws.cloudformation();
+        let text = cloudformation.template(&stack.id, Stage::Processed).await?;
+        let template = parse(&format!("stack {name}"), &text)?;
+        let resources = cloudformation.resources(&stack.id).await?;
+        Ok(Some(Self { stack, template, resources }))
+    }
+
+    /// The name in AWS of a resource of the template.
+    pub fn physical_id(&self, logical_id: &str) -> Option<&str> {
+        self.resources.iter().find(|resource| resource.logical_id == logical_id)?.physical_id.as_deref()
+    }
+
+    /// Where an alias of the template sends traffic; `None` when the stack does not have it yet.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn alias(&self, aws: &Aws, logical_id: &str) -> Result<Option<LiveAlias>, Error> {
+        let Some((function, alias)) = self.physical_id(logical_id).and_then(alias_names) else { return Ok(None) };
+        let found = aws.lambda().alias(function, alias).await?;
+        Ok(found.map(|found| LiveAlias {
+            logical_id: logical_id.to_owned(),
+            function: function.to_owned(),
+            alias: alias.to_owned(),
+            version: found.version,
+            weights: found.weights,
+        }))
+    }
+
+    /// The number of a version of the template, once it is published.
+    pub fn version(&self, logical_id: &str) -> Option<&str> {
+        let number = self.physical_id(logical_id)?.rsplit(':').next()?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some(number)
+    }
+}
+
+/// `arn:aws:lambda:eu-central-1:123456789012:function:name:live` → `name`, `live`.
+fn alias_names(arn: &str) -> Option<(&str, &str)> {
+    let (_, names) = arn.split_once(":function:")?;
+    names.split_once(':')
+}
+
+/// Reads a template that CloudFormation gave.
+///
+/// # Errors
+/// It is no YAML or JSON map.
+pub fn parse(what: &str, text: &str) -> Result<Node, Error> {
+    let template = read::read_bytes(what, text.as_bytes()).map_err(|findings| Error::Template {
+        what: what.to_owned(),
+        reason: findings.items.first().map(|item| item.message.clone()).unwrap_or_default(),
+    })?;
+    Ok(template.root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_read_from_arns() {
+        assert_eq!(alias_names("arn:aws:lambda:eu-central-1:1:function:f:live"), Some(("f", "live")));
+        assert_eq!(alias_names("arn:aws:lambda:eu-central-1:1:function:f"), None);
+        let version = |physical: &str| {
+            let resource = StackResource {
+                logical_id: "V".to_owned(),
+                physical_id: Some(physical.to_owned()),
+                kind: "AWS::Lambda::Version".to_owned(),
+                status: Default::default(),
+            };
+            let live = Live { stack: Stack::default(), template: Node::default(), resources: vec![resource] };
+            live.version("V").map(str::to_owned)
+        };
+        assert_eq!(version("arn:aws:lambda:eu-central-1:1:function:f:12").as_deref(), Some("12"));
+        assert_eq!(version("arn:aws:lambda:eu-central-1:1:function:f"), None);
+    }
+}
