@@ -50,10 +50,10 @@ pub enum Error {
     Package(#[from] crate::package::Error),
     /// samconfig.toml cannot be used.
     #[error(transparent)]
-    Samconfig(#[from] crate::deploy::samconfig::Error),
+    Samconfig(#[from] deploy::samconfig::Error),
     /// The stack did not become what it should.
     #[error(transparent)]
-    Deploy(#[from] crate::deploy::Error),
+    Deploy(#[from] deploy::Error),
     /// A signal came; the text says what goes on without us.
     #[error("{0}")]
     Interrupted(String),

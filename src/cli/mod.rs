@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod context;
+pub mod deploy;
 pub mod exit;
 pub mod package;
 pub mod sandbox;
@@ -29,6 +30,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Deploy(Box<deploy::DeployArgs>),
     Package(Box<package::PackageArgs>),
     Completions(completions::CompletionsArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -66,6 +68,7 @@ impl From<&Error> for Status {
 
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
     match command {
+        Command::Deploy(args) => deploy::run(context, &args),
         Command::Package(args) => package::run(context, *args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),

@@ -139,7 +139,12 @@ pub async fn prepare(aws: &Aws, change: &StackChange, sink: Sink<'_>) -> Result<
         token: format!("samara-{nonce:016x}"),
     };
     sink(Event::CreatingChangeSet { stack: change.stack.clone(), change_set: request.name.clone() });
-    let id = cloudformation.create_change_set(&request).await?;
+    let id = match cloudformation.create_change_set(&request).await {
+        Ok(id) => id,
+        // Other endpoints than AWS's find this out at once.
+        Err(error) if is_empty(&error.message) => return Ok(Prepared::Empty { stack: updated.cloned() }),
+        Err(error) => return Err(error.into()),
+    };
     let description = created(&cloudformation, &id, sink).await?;
     if description.status.0 != "FAILED" {
         return Ok(Prepared::Ready(ReadyChangeSet { id, description, kind }));

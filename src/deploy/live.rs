@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::aws::Aws;
-use crate::aws::cloudformation::{Stack, Stage, StackResource};
+use crate::aws::cloudformation::{Stack, StackResource, Stage};
 use crate::template::{Node, read};
 
 use super::{Error, Sink, change_set};

@@ -63,7 +63,9 @@ fn preference(sam: &Node, function: &Node) -> Option<Map> {
 
 fn is_disabled(preference: &Map) -> bool {
     match preference.get("Enabled") {
-        Some(node) => node.as_bool() == Some(false) || node.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false")),
+        Some(node) => {
+            node.as_bool() == Some(false) || node.as_str().is_some_and(|text| text.eq_ignore_ascii_case("false"))
+        }
         None => false,
     }
 }
@@ -160,7 +162,10 @@ mod tests {
     fn switched_off_means_everywhere() {
         let template = Template { source: Arc::new(Source::new("t", "")), root: sam() };
         let off = without_preferences(&template);
-        assert_eq!(off.path(&["Globals", "Function", "DeploymentPreference", "Enabled"]).unwrap().as_bool(), Some(false));
+        assert_eq!(
+            off.path(&["Globals", "Function", "DeploymentPreference", "Enabled"]).unwrap().as_bool(),
+            Some(false)
+        );
         assert_eq!(
             off.path(&["Resources", "One", "Properties", "DeploymentPreference", "Enabled"]).unwrap().as_bool(),
             Some(false)

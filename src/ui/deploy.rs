@@ -30,7 +30,9 @@ impl Report {
             Event::Busy { stack, status } => {
                 self.say("Waiting", format_args!("for stack {stack}, which is in {status}"));
             }
-            Event::CreatingChangeSet { stack, .. } => self.say("Preparing", format_args!("a change set for stack {stack}")),
+            Event::CreatingChangeSet { stack, .. } => {
+                self.say("Preparing", format_args!("a change set for stack {stack}"));
+            }
             Event::Executing { stack } => self.say("Deploying", format_args!("stack {stack}")),
             Event::Waiting { what, seconds } => self.say("Waiting", format_args!("for {what} ({seconds} s)")),
             Event::Done(stack) => self.say("Deployed", format_args!("stack {}: {}", stack.name, stack.status)),
@@ -45,12 +47,10 @@ impl Report {
         }
     }
 
-    /// The bucket that samara keeps artifacts in.
+    /// The bucket that samara keeps artifacts in; people hear of it while it is looked for.
     pub fn managed_bucket(self, bucket: &str) {
         if self.terminal.is_json() {
             self.terminal.json(&json!({ "type": "info", "managed_s3_bucket": bucket }));
-        } else {
-            self.terminal.status("Using", format_args!("the managed bucket {bucket}"));
         }
     }
 
@@ -150,10 +150,14 @@ impl Report {
             }
         }
         for (alias, version) in held {
-            self.terminal.line(format_args!("  {NOTE}= hold       {NOTE:#} {alias} stays at version {version}: no traffic moves yet"));
+            self.terminal.line(format_args!(
+                "  {NOTE}= hold       {NOTE:#} {alias} stays at version {version}: no traffic moves yet"
+            ));
         }
         for name in kept {
-            self.terminal.line(format_args!("  {NOTE}= keep       {NOTE:#} {name} is no longer in the template and goes when the stack is settled"));
+            self.terminal.line(format_args!(
+                "  {NOTE}= keep       {NOTE:#} {name} is no longer in the template and goes when the stack is settled"
+            ));
         }
         self.terminal.line("");
     }
@@ -204,7 +208,10 @@ impl Report {
             ));
         }
         if failure.cause.cancelled > 0 {
-            self.terminal.line(format_args!("  {FAINT}{} others were cancelled because of it{FAINT:#}", failure.cause.cancelled));
+            self.terminal.line(format_args!(
+                "  {FAINT}{} others were cancelled because of it{FAINT:#}",
+                failure.cause.cancelled
+            ));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a user would do, against real endpoints. One binary: each further one links the SDK again.
 
 mod completions;
+mod deploy;
 mod layout;
 mod package;
 mod support;

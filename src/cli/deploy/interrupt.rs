@@ -46,7 +46,9 @@ impl Phase {
         let stack = &self.stack;
         let state = self.state.lock().map_or(State::Nothing, |state| state.clone());
         match state {
-            State::Nothing => format!("interrupted: stack {stack} was not changed; running the same command again is safe"),
+            State::Nothing => {
+                format!("interrupted: stack {stack} was not changed; running the same command again is safe")
+            }
             State::ChangeSet(change_set) => format!(
                 "interrupted: stack {stack} was not changed; the change set {change_set} was not executed and may stay \
                  behind (`aws cloudformation delete-change-set --stack-name {stack} --change-set-name {change_set}`)"
@@ -55,7 +57,9 @@ impl Phase {
                 "interrupted: CloudFormation goes on with stack {stack}; the same command waits for it and goes on from \
                  there, `aws cloudformation cancel-update-stack --stack-name {stack}` takes an update back"
             ),
-            State::Done => format!("interrupted: stack {stack} is deployed; running the same command again goes on from there"),
+            State::Done => {
+                format!("interrupted: stack {stack} is deployed; running the same command again goes on from there")
+            }
         }
     }
 

@@ -280,7 +280,8 @@ fn begin(context: &Context, args: &DeployArgs, report: Report, stack: &mut Optio
     }
     let Some(name) = settings.stack_name.clone() else {
         return Err(Error::Usage(
-            "the stack has no name: give --stack-name, put `stack_name` into samconfig.toml, or use --guided".to_owned(),
+            "the stack has no name: give --stack-name, put `stack_name` into samconfig.toml, or use --guided"
+                .to_owned(),
         ));
     };
     super::block_on(steps.run(&name))?
@@ -337,7 +338,8 @@ fn guide(
     }
     let terminal = context.terminal;
     terminal.line("\nConfiguring the deploy; an empty answer takes what is in brackets.\n");
-    let region = context.global.region.clone().or_else(|| settings.region.clone()).or_else(|| context.env("AWS_REGION"));
+    let region =
+        context.global.region.clone().or_else(|| settings.region.clone()).or_else(|| context.env("AWS_REGION"));
     let mut guide = Guide::new(
         Defaults {
             stack_name: settings.stack_name.clone(),
@@ -389,7 +391,8 @@ fn take_over(settings: &mut Settings, answers: Answers) {
     settings.confirm_changeset = answers.confirm_changeset;
     settings.capabilities = answers.capabilities;
     settings.on_failure = if answers.disable_rollback { OnFailure::DoNothing } else { settings.on_failure };
-    settings.overrides = answers.overrides.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+    settings.overrides =
+        answers.overrides.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
 }
 
 fn save_params(

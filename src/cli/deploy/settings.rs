@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::context::Context;
 use crate::cli::exit::Error;
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
@@ -13,72 +14,85 @@ use super::{DeployArgs, Transformer};
 
 /// Everything that a deploy needs to know from outside.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(super) struct Settings {
     /// The template's file.
-    pub template: PathBuf,
+    pub(super) template: PathBuf,
     /// The stack's name; asked for by `--guided`, needed otherwise.
-    pub stack_name: Option<String>,
+    pub(super) stack_name: Option<String>,
     /// Region of samconfig.toml; the flag is the context's.
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
+    /// Region that was answered to `--guided`.
+    pub(super) guided_region: Option<String>,
     /// Profile of samconfig.toml; the flag is the context's.
-    pub profile: Option<String>,
+    pub(super) profile: Option<String>,
     /// Parameter values.
-    pub overrides: Pairs,
+    pub(super) overrides: Pairs,
     /// Capabilities.
-    pub capabilities: Vec<String>,
+    pub(super) capabilities: Vec<String>,
     /// Tags of the stack; `None` leaves them.
-    pub tags: Option<Pairs>,
+    pub(super) tags: Option<Pairs>,
     /// Topics; `None` leaves them.
-    pub notification_arns: Option<Vec<String>>,
+    pub(super) notification_arns: Option<Vec<String>>,
     /// CloudFormation's role.
-    pub role_arn: Option<String>,
+    pub(super) role_arn: Option<String>,
     /// A bucket of the user's own.
-    pub s3_bucket: Option<String>,
+    pub(super) s3_bucket: Option<String>,
     /// In front of the artifacts' keys.
-    pub s3_prefix: Option<String>,
+    pub(super) s3_prefix: Option<String>,
     /// Key that artifacts are encrypted with.
-    pub kms_key_id: Option<String>,
+    pub(super) kms_key_id: Option<String>,
     /// Metadata of uploads.
-    pub metadata: Pairs,
+    pub(super) metadata: Pairs,
     /// Upload what is there already.
-    pub force_upload: bool,
+    pub(super) force_upload: bool,
     /// Whether to ask before executing; `None`: on a terminal no, as in SAM CLI.
-    pub confirm_changeset: bool,
+    pub(super) confirm_changeset: bool,
     /// Whether the change set is executed.
-    pub execute: bool,
+    pub(super) execute: bool,
     /// Whether an empty change set is status 3.
-    pub fail_on_empty: bool,
+    pub(super) fail_on_empty: bool,
     /// What to do when it fails.
-    pub on_failure: OnFailure,
+    pub(super) on_failure: OnFailure,
     /// How long to wait.
-    pub max_wait: Duration,
+    pub(super) max_wait: Duration,
     /// Express mode.
-    pub express: bool,
+    pub(super) express: bool,
     /// Ask everything first.
-    pub guided: bool,
+    pub(super) guided: bool,
     /// Check only.
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Who transforms.
-    pub transform: Transformer,
+    pub(super) transform: Transformer,
     /// A strategy that goes before the template's.
-    pub strategy: Option<String>,
+    pub(super) strategy: Option<String>,
     /// Never shift traffic slowly.
-    pub no_rollout: bool,
+    pub(super) no_rollout: bool,
     /// Whether everything that would be asked is allowed.
-    pub yes: bool,
+    pub(super) yes: bool,
     /// Write the arguments into samconfig.toml.
-    pub save_params: bool,
+    pub(super) save_params: bool,
     /// Links that leave a code folder are followed.
-    pub allow_external_links: bool,
+    pub(super) allow_external_links: bool,
     /// Files that look like secrets and are meant to be packed.
-    pub include: Vec<String>,
+    pub(super) include: Vec<String>,
+}
+
+impl Settings {
+    /// The region as far as it is known without asking the profile.
+    pub(super) fn region_for(&self, context: &Context) -> Option<String> {
+        self.guided_region
+            .clone()
+            .or_else(|| context.global.region.clone())
+            .or_else(|| context.env("AWS_REGION"))
+            .or_else(|| self.region.clone())
+    }
 }
 
 /// Arguments over samconfig over defaults.
 ///
 /// # Errors
 /// Options that do not fit together, or whose text has no meaning.
-pub fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Result<Settings, Error> {
+pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Result<Settings, Error> {
     let text = |flag: &Option<String>, key: &str| -> Result<Option<String>, Error> {
         Ok(match flag {
             Some(value) => Some(value.clone()),
@@ -97,7 +111,8 @@ pub fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Resul
         (true, None) => Pairs::new(),
         (true, Some(node)) => options::overrides_from(node, &read)
             .map_err(|error| section.error_at("parameter_overrides", error.to_string()))?,
-        (false, _) => options::overrides(&args.parameter_overrides, &read).map_err(|error| usage("--parameter-overrides", &error))?,
+        (false, _) => options::overrides(&args.parameter_overrides, &read)
+            .map_err(|error| usage("--parameter-overrides", &error))?,
     };
     let tags = match (args.tags.is_empty(), section.get("tags")) {
         (true, None) => None,
@@ -148,6 +163,7 @@ pub fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Resul
         template,
         stack_name,
         region: section.string("region")?,
+        guided_region: None,
         profile: section.string("profile")?,
         overrides,
         capabilities,
@@ -161,7 +177,12 @@ pub fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Resul
         force_upload: args.force_upload || section.boolean("force_upload")?.unwrap_or(false),
         confirm_changeset,
         execute: !no_execute,
-        fail_on_empty: flag(args.fail_on_empty_changeset, args.no_fail_on_empty_changeset, "fail_on_empty_changeset", true)?,
+        fail_on_empty: flag(
+            args.fail_on_empty_changeset,
+            args.no_fail_on_empty_changeset,
+            "fail_on_empty_changeset",
+            true,
+        )?,
         on_failure,
         max_wait: max_wait.map_or(change_set::MAX_WAIT, |minutes| Duration::from_secs(minutes.saturating_mul(60))),
         express: flag(args.express, args.no_express, "express", false)?,
@@ -173,7 +194,11 @@ pub fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -> Resul
         yes: args.yes || section.boolean("yes")?.unwrap_or(false),
         save_params: args.save_params,
         allow_external_links: args.allow_external_links || section.boolean("allow_external_links")?.unwrap_or(false),
-        include: if args.include.is_empty() { section.list("include")?.unwrap_or_default() } else { args.include.clone() },
+        include: if args.include.is_empty() {
+            section.list("include")?.unwrap_or_default()
+        } else {
+            args.include.clone()
+        },
     })
 }
 
@@ -206,7 +231,13 @@ fn on_failure(args: &DeployArgs, section: &Section) -> Result<OnFailure, Error> 
 }
 
 /// What `--save-params` writes: only what stood on the command line, and never a secret.
-pub fn saved(args: &DeployArgs, settings: &Settings, region: Option<&str>, env: &str, secrets: &[String]) -> Update {
+pub(super) fn saved(
+    args: &DeployArgs,
+    settings: &Settings,
+    region: Option<&str>,
+    env: &str,
+    secrets: &[String],
+) -> Update {
     let mut parameters = Map::new();
     let mut text = |key: &str, value: &Option<String>| {
         if let Some(value) = value {

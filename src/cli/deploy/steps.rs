@@ -9,8 +9,9 @@ use super::Transformer;
 use super::interrupt::Phase;
 use super::settings::Settings;
 use crate::aws::Aws;
+use crate::aws::ErrorKind;
 use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
-use crate::aws::s3::{Condition, Encryption, PutObject, Sha256};
+use crate::aws::s3::{Body, Condition, Encryption, PutObject, Sha256};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::cli::package::{Progress, located};
@@ -90,7 +91,11 @@ impl<'a> Steps<'a> {
     /// The whole deploy.
     pub(super) async fn run(&self, stack: &str) -> Result<Status, Error> {
         let phase = Phase::new(stack);
-        let aws = self.context.aws(self.settings.region_of_file(), self.settings.profile.clone()).await?;
+        let mut global = self.context.global.clone();
+        // What was answered is newer than what the environment says.
+        global.region = self.settings.guided_region.clone().or(global.region);
+        let context = Context { global, terminal: self.context.terminal, cwd: self.context.cwd.clone() };
+        let aws = context.aws(self.settings.region.clone(), self.settings.profile.clone()).await?;
         phase.guard(self.deploy(&aws, stack, &phase)).await
     }
 
@@ -142,7 +147,9 @@ impl<'a> Steps<'a> {
         let review = Review::new(&ready.description);
         let shown: Vec<(String, String)> = holdings
             .iter()
-            .map(|holding| (format!("{}:{}", holding.alias.function, holding.alias.alias), holding.alias.version.clone()))
+            .map(|holding| {
+                (format!("{}:{}", holding.alias.function, holding.alias.alias), holding.alias.version.clone())
+            })
             .collect();
         report.review(&review, &kept, &shown);
         if !self.settings.execute {
@@ -174,12 +181,12 @@ impl<'a> Steps<'a> {
     async fn say_where(&self, aws: &Aws, stack: &str) -> Result<(), Error> {
         let identity = aws.identity().await?;
         let endpoint = aws.endpoint_url().map(|url| format!(", endpoint {url}")).unwrap_or_default();
-        self.report.say("Target", format_args!("stack {stack} in {} of account {}{endpoint}", aws.region(), identity.account));
-        let secret: Vec<&str> =
-            parameters::declared(self.template).iter().filter(|one| one.no_echo).map(|one| one.name).collect();
-        for (name, value) in &self.settings.overrides {
-            let value = if secret.contains(&name.as_str()) { "****" } else { value };
-            self.report.say("Parameter", format_args!("{name} = {value}"));
+        self.report
+            .say("Target", format_args!("stack {stack} in {} of account {}{endpoint}", aws.region(), identity.account));
+        for parameter in parameters::declared(self.template) {
+            let Some(value) = self.settings.overrides.get(parameter.name) else { continue };
+            let value = if parameter.no_echo { "****" } else { value };
+            self.report.say("Parameter", format_args!("{} = {value}", parameter.name));
         }
         Ok(())
     }
@@ -248,6 +255,16 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// samara's own transform. `values` are the stack's parameters, which hold where none is given.
+    fn native(&self, packaged: &Node, region: &str, values: &BTreeMap<String, String>) -> Result<Plain, Error> {
+        let _ = (region, values);
+        if packaged.get("Transform").is_some() {
+            return Err(Error::Usage("this build has no transform of its own yet: use --transform aws".to_owned()));
+        }
+        let shifts = self.shifts(packaged);
+        Ok(Plain { template: packaged.clone(), shifts, change_set: None })
+    }
+
     fn shifts(&self, plain: &Node) -> Vec<Shift> {
         if self.settings.no_rollout {
             return Vec::new();
@@ -267,8 +284,11 @@ impl<'a> Steps<'a> {
             }
             let Some(alias) = live.alias(aws, &shift.alias).await? else { continue };
             if !alias.weights.is_empty() {
-                let shares: Vec<String> =
-                    alias.weights.iter().map(|(version, weight)| format!("{version}: {:.1} %", weight * 100.0)).collect();
+                let shares: Vec<String> = alias
+                    .weights
+                    .iter()
+                    .map(|(version, weight)| format!("{version}: {:.1} %", weight * 100.0))
+                    .collect();
                 return Err(deploy::Error::AliasIsSplit {
                     function: alias.function,
                     alias: alias.alias,
@@ -313,7 +333,8 @@ impl<'a> Steps<'a> {
         if !self.context.may_ask() {
             change_set::discard(aws, &ready.id, sink).await?;
             return Err(Error::Usage(
-                "the change set is to be confirmed, and there is no terminal: add --yes or --no-confirm-changeset".to_owned(),
+                "the change set is to be confirmed, and there is no terminal: add --yes or --no-confirm-changeset"
+                    .to_owned(),
             ));
         }
         if !self.ask("Deploy this change set?")? {
@@ -367,11 +388,76 @@ impl<'a> Steps<'a> {
     }
 
     /// A template for CloudFormation: in the call itself while it is small, else in the bucket.
-    async fn upload_template(&self, aws: &Aws, managed: &ManagedBucket, template: &Node) -> Result<TemplateSource, Error> {
+    async fn upload_template(
+        &self,
+        aws: &Aws,
+        managed: &ManagedBucket,
+        template: &Node,
+    ) -> Result<TemplateSource, Error> {
         let text = write::json(template);
         if text.len() <= TEMPLATE_BODY_LIMIT {
             return Ok(TemplateSource::Body(text));
         }
         Ok(TemplateSource::Url(put_template(aws, managed, text).await?.1))
+    }
+}
+
+/// The template that moves no traffic, and what it keeps. Without an alias to hold it is the new one.
+fn held(plain: &Plain, live: Option<&Live>, holdings: &[Holding]) -> (Node, Vec<String>) {
+    let (Some(live), false) = (live, holdings.is_empty()) else { return (plain.template.clone(), Vec::new()) };
+    let aliases: Vec<HeldAlias> = holdings
+        .iter()
+        .map(|holding| HeldAlias { logical_id: holding.shift.alias.clone(), version: holding.alias.version.clone() })
+        .collect();
+    let held = hold::hold(&plain.template, &live.template, &aliases);
+    (held.template, held.kept)
+}
+
+/// What changes in place or is replaced while the old version still uses it.
+fn touched(live: Option<&Live>, review: &Review, holdings: &[Holding]) -> Vec<String> {
+    let Some(live) = live else { return Vec::new() };
+    let mut names: Vec<String> = holdings
+        .iter()
+        .flat_map(|holding| hold::used_by(&live.template, &holding.shift.function))
+        .filter(|name| review.rows.iter().any(|row| row.logical_id == *name && row.effect < Effect::Added))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Puts a template into the managed bucket, named by its content. Gives its key and its URL.
+async fn put_template(aws: &Aws, managed: &ManagedBucket, text: String) -> Result<(String, String), Error> {
+    use std::fmt::Write as _;
+    let digest = Sha256::of(text.as_bytes());
+    let name = digest.0.iter().fold(String::new(), |mut name, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(name, "{byte:02x}");
+        name
+    });
+    let key = format!("templates/{name}.json");
+    let put = PutObject {
+        condition: Condition::IfAbsent,
+        content_type: Some("application/json".to_owned()),
+        ..PutObject::new(&managed.name, &key, Body::Bytes(text.into_bytes()))
+    };
+    match aws.s3().put(put).await {
+        Ok(_) => {}
+        // The name is the content's: what is there already is the same.
+        Err(error) if matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::Conflict) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let url = template_url(aws, &managed.name, &key);
+    Ok((key, url))
+}
+
+/// Where CloudFormation finds an object of the bucket.
+fn template_url(aws: &Aws, bucket: &str, key: &str) -> String {
+    match aws.endpoint_url() {
+        Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
+        None => {
+            let suffix = if aws.region().starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            format!("https://{bucket}.s3.{}.{suffix}/{key}", aws.region())
+        }
     }
 }

@@ -152,7 +152,7 @@ pub fn load(template_dir: &Path, config_file: Option<&str>, config_env: Option<&
 }
 
 /// The folder of the template that a person wrote: `sam build` leaves a copy in `.aws-sam/build`.
-fn original_dir(template_dir: &Path) -> PathBuf {
+pub fn original_dir(template_dir: &Path) -> PathBuf {
     if template_dir.ends_with(".aws-sam/build")
         && let Some(project) = template_dir.parent().and_then(Path::parent)
     {
