@@ -35,10 +35,71 @@ complete -c samara -n "__fish_samara_needs_command" -l sandbox -d 'Use the proje
 complete -c samara -n "__fish_samara_needs_command" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
 complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l stack-name -d 'The stack\'s name' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l capabilities -d 'What the stack may contain: `CAPABILITY_IAM`, `CAPABILITY_NAMED_IAM`, `CAPABILITY_AUTO_EXPAND`' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l tags -d 'Tags of the stack: KEY=VALUE …' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-failure -d 'What to do when the stack fails' -r -f -a "ROLLBACK\t'Go back'
+DELETE\t'Go back, and delete a stack that was new'
+DO_NOTHING\t'Leave what was made'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l max-wait-duration -d 'Minutes to wait for the stack [default: 60]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l role-arn -d 'Role that CloudFormation works with' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l notification-arns -d 'SNS topics that hear of the stack\'s events' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l transform -d 'Who turns SAM resources into CloudFormation' -r -f -a "native\t'samara, before the change set is made'
+aws\t'CloudFormation, through the change set; for what samara does not cover'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l strategy -d 'How the traffic moves: `Canary10Percent5Minutes`, canary:5%:10m, linear:20%:2m, `AllAtOnce` …' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-bucket -d 'Bucket for the code [default: samara\'s own, made on first use]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-prefix -d 'What stands before every key' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l kms-key-id -d 'KMS key that encrypts the uploads at rest' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l metadata -d 'Metadata of every upload: KEY=VALUE,… or a flat JSON object' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l include -d 'Pack what looks like a secret or would be left out: a pattern in .gitignore\'s syntax; repeatable' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l image-repository -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l image-repositories -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l signing-profiles -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s g -l guided -d 'Ask for everything that is needed, and save the answers to samconfig.toml'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l dry-run -d 'Check configuration, template and code; call nothing and change nothing'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l confirm-changeset -d 'Ask before the change set is executed'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-confirm-changeset
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s y -l yes -d 'Answer yes to everything that would be asked'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-execute-changeset -d 'Make the change set, show it and stop'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l fail-on-empty-changeset
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-fail-on-empty-changeset -d 'Exit with 0, not 3, when there is nothing to change'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l disable-rollback -d 'Leave what was made when something fails, as --on-failure `DO_NOTHING` does'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-disable-rollback
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l express -d 'CloudFormation\'s Express mode: done once the configuration is applied; never with a rollout'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-express
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-rollout -d 'Move all traffic with the stack\'s update'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-resolve-s3
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l force-upload -d 'Upload also what the bucket has already'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l allow-external-links -d 'Pack what links point at outside their code folder'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-progressbar -d 'Show no progress of uploads'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l save-params -d 'Write the options of this command line into the configuration file'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l use-json
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l resolve-image-repos
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l language-extensions
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-language-extensions
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l beta-features
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-beta-features
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
 complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r
