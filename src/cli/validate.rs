@@ -82,11 +82,14 @@ fn resolve(args: &ValidateArgs, file: &Section) -> Result<Settings, Error> {
 /// # Errors
 /// There is no template, it cannot be read, or it has errors.
 pub fn run(context: &Context, args: &ValidateArgs) -> Result<Status, Error> {
-    let path = find(&context.cwd, args.template_file.as_deref())?;
-    let base = template_file::folder(&context.cwd, &path);
+    let named = args.template_file.as_deref();
+    let base = template_file::folder(&context.cwd, Path::new(named.unwrap_or(NAMES[0])));
     let config = samconfig::load(&base, args.config_file.as_deref(), args.config_env.as_deref())?;
     let section = config.section("validate");
     context.findings(&section.warnings());
+    let configured = section.string("template_file")?;
+    let path = find(&context.cwd, named.or(configured.as_deref()))?;
+    let base = template_file::folder(&context.cwd, &path);
     let settings = resolve(args, &section)?;
     if args.save_params {
         save(context, args, &base, config.env())?;

@@ -5,3 +5,5 @@ mod deploy;
 mod layout;
 mod package;
 mod support;
+mod templates;
+mod validate;
