@@ -212,7 +212,7 @@ fn entry(path: &Path) -> Entry {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge: rules take the day as a value")]
-fn today() -> time::Date {
+pub(super) fn today() -> time::Date {
     time::OffsetDateTime::now_utc().date()
 }
 

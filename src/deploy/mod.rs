@@ -14,6 +14,7 @@ pub mod outputs;
 pub mod review;
 pub mod samconfig;
 pub mod shift;
+pub mod upload;
 mod wait;
 
 pub use change_set::{Prepared, StackChange, prepare};

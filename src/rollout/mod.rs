@@ -14,6 +14,7 @@ pub mod names;
 pub mod owner;
 pub mod plan;
 pub mod run;
+pub mod settle;
 pub mod state;
 pub mod store;
 pub mod strategy;

@@ -21,7 +21,8 @@ fn a_dry_run_checks_everything_and_calls_nothing() {
     let project = Project::with_template(QUEUE);
     let dry = project.samara(["deploy", "--dry-run", "--stack-name", "app"]).env("AWS_ENDPOINT_URL", NOBODY).run();
     dry.expect(0).says("1 resources for stack app").says("nothing was called");
-    let json = project.samara(["deploy", "--dry-run", "--output", "json"]).env("AWS_ENDPOINT_URL", NOBODY).run().expect(0);
+    let json =
+        project.samara(["deploy", "--dry-run", "--output", "json"]).env("AWS_ENDPOINT_URL", NOBODY).run().expect(0);
     assert_eq!(json.json()["status"], "dry_run");
     assert_eq!(project.files(), ["template.yaml"]);
 }

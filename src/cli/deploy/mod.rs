@@ -263,6 +263,13 @@ fn begin(context: &Context, args: &DeployArgs, report: Report, stack: &mut Optio
         return Err(Error::Usage(format!("{option} asks, and --output json is for programs: leave one of them out")));
     }
     let template = template_file::read(context, &context.cwd, &path)?;
+    // Whether the code is there is seen when it is packaged.
+    let found =
+        crate::validate::validate(&template, crate::validate::Options { today: super::validate::today(), files: None });
+    if found.has_errors() {
+        return Err(context.failed("deploy", &found));
+    }
+    context.findings(&found);
     let open = guided::without_authentication(&template);
     if settings.guided {
         guide(context, args, &config, &mut settings, &template)?;

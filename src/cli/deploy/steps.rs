@@ -9,9 +9,8 @@ use super::Transformer;
 use super::interrupt::Phase;
 use super::settings::Settings;
 use crate::aws::Aws;
-use crate::aws::ErrorKind;
 use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
-use crate::aws::s3::{Body, Condition, Encryption, PutObject, Sha256};
+use crate::aws::s3::Encryption;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::cli::package::{Progress, located};
@@ -20,7 +19,7 @@ use crate::deploy::hold::{self, HeldAlias};
 use crate::deploy::live::{self, Live, LiveAlias};
 use crate::deploy::review::{Effect, Review};
 use crate::deploy::shift::{self, Shift};
-use crate::deploy::{self, Event, Prepared, StackChange, execute, prepare};
+use crate::deploy::{self, Event, Prepared, StackChange, execute, prepare, upload};
 use crate::package::bucket::{self, ManagedBucket};
 use crate::package::{self, Packaged};
 use crate::template::{Node, Template, parameters, write};
@@ -398,7 +397,8 @@ impl<'a> Steps<'a> {
         if text.len() <= TEMPLATE_BODY_LIMIT {
             return Ok(TemplateSource::Body(text));
         }
-        Ok(TemplateSource::Url(put_template(aws, managed, text).await?.1))
+        let key = upload::put(aws, &managed.name, &text).await?;
+        Ok(TemplateSource::Url(upload::url(aws, &managed.name, &key)))
     }
 }
 
@@ -424,40 +424,4 @@ fn touched(live: Option<&Live>, review: &Review, holdings: &[Holding]) -> Vec<St
     names.sort();
     names.dedup();
     names
-}
-
-/// Puts a template into the managed bucket, named by its content. Gives its key and its URL.
-async fn put_template(aws: &Aws, managed: &ManagedBucket, text: String) -> Result<(String, String), Error> {
-    use std::fmt::Write as _;
-    let digest = Sha256::of(text.as_bytes());
-    let name = digest.0.iter().fold(String::new(), |mut name, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(name, "{byte:02x}");
-        name
-    });
-    let key = format!("templates/{name}.json");
-    let put = PutObject {
-        condition: Condition::IfAbsent,
-        content_type: Some("application/json".to_owned()),
-        ..PutObject::new(&managed.name, &key, Body::Bytes(text.into_bytes()))
-    };
-    match aws.s3().put(put).await {
-        Ok(_) => {}
-        // The name is the content's: what is there already is the same.
-        Err(error) if matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::Conflict) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let url = template_url(aws, &managed.name, &key);
-    Ok((key, url))
-}
-
-/// Where CloudFormation finds an object of the bucket.
-fn template_url(aws: &Aws, bucket: &str, key: &str) -> String {
-    match aws.endpoint_url() {
-        Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
-        None => {
-            let suffix = if aws.region().starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-            format!("https://{bucket}.s3.{}.{suffix}/{key}", aws.region())
-        }
-    }
 }
