@@ -36,6 +36,7 @@ complete -c samara -n "__fish_samara_needs_command" -l debug -d 'Print what is d
 complete -c samara -n "__fish_samara_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
+complete -c samara -n "__fish_samara_needs_command" -f -a "init" -d 'Begin an application: a folder with template, code, unit test, event and README'
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
@@ -100,6 +101,21 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l sandbox -d 'Use
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand init" -s n -l name -d 'The same as NAME' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -s t -l template -l app-template -d 'The template' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -s o -l output-dir -d 'The folder in which the application\'s own is made' -r -F
+complete -c samara -n "__fish_samara_using_subcommand init" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand init" -l no-input -l no-interactive -d 'Ask nothing; what is not given is python-api and samara-app'
+complete -c samara -n "__fish_samara_using_subcommand init" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand init" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand init" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
 complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r

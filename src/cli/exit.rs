@@ -45,6 +45,9 @@ pub enum Error {
     /// The sandbox cannot be started, reached or stopped.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),
+    /// The application cannot be begun.
+    #[error(transparent)]
+    Init(#[from] crate::init::Error),
     /// The code cannot be packaged.
     #[error(transparent)]
     Package(#[from] crate::package::Error),
@@ -82,6 +85,8 @@ impl Error {
             Self::Aws(_) | Self::Config(_) | Self::Sandbox(_) | Self::File { .. } | Self::Findings(_) => Status::Failed,
             Self::Package(crate::package::Error::Option(_)) => Status::Usage,
             Self::Package(_) | Self::Samconfig(_) => Status::Failed,
+            Self::Init(crate::init::Error::Name { .. } | crate::init::Error::Template(_)) => Status::Usage,
+            Self::Init(_) => Status::Failed,
             Self::Usage(_) => Status::Usage,
             Self::Interrupted(_) => Status::Interrupted,
             Self::Deploy(error) => match error {
@@ -110,6 +115,7 @@ impl Hint for Error {
             Self::Aws(error) => error.hints(),
             Self::Config(error) => error.hints(),
             Self::Sandbox(error) => error.hints(),
+            Self::Init(error) => error.hints(),
             Self::Package(error) => error.hints(),
             Self::Samconfig(error) => error.hints(),
             Self::Deploy(error) => error.hints(),

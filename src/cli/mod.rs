@@ -4,6 +4,7 @@ pub mod completions;
 pub mod context;
 pub mod deploy;
 pub mod exit;
+pub mod init;
 pub mod package;
 pub mod sandbox;
 pub mod template_file;
@@ -31,6 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Deploy(Box<deploy::DeployArgs>),
+    Init(init::InitArgs),
     Package(Box<package::PackageArgs>),
     Completions(completions::CompletionsArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -69,6 +71,7 @@ impl From<&Error> for Status {
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
     match command {
         Command::Deploy(args) => deploy::run(context, &args),
+        Command::Init(args) => init::run(context, args),
         Command::Package(args) => package::run(context, *args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Sandbox(args) => sandbox::run(context, &args),

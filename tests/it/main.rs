@@ -2,6 +2,7 @@
 
 mod completions;
 mod deploy;
+mod init;
 mod layout;
 mod package;
 mod support;
