@@ -57,6 +57,9 @@ pub enum Error {
     /// The stack did not become what it should.
     #[error(transparent)]
     Deploy(#[from] deploy::Error),
+    /// The rehearsal cannot go on.
+    #[error(transparent)]
+    Rehearse(#[from] crate::rehearse::Error),
     /// A signal came; the text says what goes on without us.
     #[error("{0}")]
     Interrupted(String),
@@ -83,6 +86,7 @@ impl Error {
     pub fn status(&self) -> Status {
         match self {
             Self::Aws(_) | Self::Config(_) | Self::Sandbox(_) | Self::File { .. } | Self::Findings(_) => Status::Failed,
+            Self::Rehearse(_) => Status::Failed,
             Self::Package(crate::package::Error::Option(_)) => Status::Usage,
             Self::Package(_) | Self::Samconfig(_) => Status::Failed,
             Self::Init(crate::init::Error::Name { .. } | crate::init::Error::Template(_)) => Status::Usage,
@@ -119,6 +123,7 @@ impl Hint for Error {
             Self::Package(error) => error.hints(),
             Self::Samconfig(error) => error.hints(),
             Self::Deploy(error) => error.hints(),
+            Self::Rehearse(error) => error.hints(),
             Self::Usage(_) | Self::Interrupted(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
         }
     }

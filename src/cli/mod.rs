@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod exit;
 pub mod init;
 pub mod package;
+pub mod rehearse;
 pub mod sandbox;
 pub mod template_file;
 pub mod validate;
@@ -35,6 +36,7 @@ enum Command {
     Init(init::InitArgs),
     Package(Box<package::PackageArgs>),
     Completions(completions::CompletionsArgs),
+    Rehearse(rehearse::RehearseArgs),
     Sandbox(sandbox::SandboxArgs),
     Validate(validate::ValidateArgs),
 }
@@ -74,6 +76,7 @@ fn run(context: &Context, command: Command) -> Result<Status, Error> {
         Command::Init(args) => init::run(context, args),
         Command::Package(args) => package::run(context, *args),
         Command::Completions(args) => completions::run(context, &args),
+        Command::Rehearse(args) => rehearse::run(context, args),
         Command::Sandbox(args) => sandbox::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
     }

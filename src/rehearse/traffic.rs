@@ -55,6 +55,11 @@ impl Ledger {
         self.by_version.get(version).copied().unwrap_or_default()
     }
 
+    /// Every version that has served, with its counts.
+    pub fn by_version(&self) -> impl Iterator<Item = (&str, Count)> {
+        self.by_version.iter().map(|(version, count)| (version.as_str(), *count))
+    }
+
     /// All versions together.
     pub fn total(&self) -> Count {
         self.by_version.values().fold(Count::default(), |sum, count| Count {

@@ -244,6 +244,25 @@ pub async fn run(
     idle_limit: Option<Duration>,
     on_listening: impl FnOnce(&Running),
 ) -> Result<(), Error> {
+    let hosted = host(project, wanted).await?;
+    on_listening(hosted.running());
+    wait_for_the_end(&hosted.server, idle_limit).await;
+    hosted.end().await
+}
+
+/// A project's sandbox that runs in this process.
+#[derive(Debug)]
+pub struct Hosted {
+    server: Server,
+    place: Place,
+    running: Running,
+}
+
+/// Starts the project's sandbox in this process, where `--sandbox` finds it.
+///
+/// # Errors
+/// The folder cannot be used or is in use; the port is taken.
+pub async fn host(project: &Path, wanted: Wanted) -> Result<Hosted, Error> {
     let place = Place::of(project);
     place.make()?;
     let options = Options { dir: place.state(), port: wanted.port.unwrap_or(0), speed: wanted.speed.unwrap_or(1.0) };
@@ -251,13 +270,31 @@ pub async fn run(
     let server = server::start(options).await?;
     let running = Running { port: server.port(), pid: std::process::id(), speed };
     write_record(&place, &running).map_err(|source| place.error(source))?;
-    on_listening(&running);
-    wait_for_the_end(&server, idle_limit).await;
-    // Before the port is free for others.
-    if place.read_record().as_ref() == Some(&running) {
-        let _ = std::fs::remove_file(place.record());
+    Ok(Hosted { server, place, running })
+}
+
+impl Hosted {
+    /// Where it listens.
+    pub fn running(&self) -> &Running {
+        &self.running
     }
-    server.stop().await
+
+    /// What it remembers, for what no AWS client can say.
+    pub fn world(&self) -> &std::sync::Arc<super::state::World> {
+        self.server.world()
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// Its state cannot be written.
+    pub async fn end(self) -> Result<(), Error> {
+        // Before the port is free for others.
+        if self.place.read_record().as_ref() == Some(&self.running) {
+            let _ = std::fs::remove_file(self.place.record());
+        }
+        self.server.stop().await
+    }
 }
 
 fn write_record(place: &Place, running: &Running) -> io::Result<()> {

@@ -3,5 +3,6 @@
 pub mod deploy;
 pub mod diagnostic;
 pub mod prompt;
+pub mod rehearsal;
 pub mod sanitize;
 pub mod terminal;
