@@ -7,6 +7,7 @@
 
 mod chunked;
 pub mod clock;
+pub mod cloudformation;
 pub mod http;
 pub mod iam;
 mod json;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use super::cloudformation::CloudFormation;
 use super::http::{Request, Response};
 use super::iam::Iam;
 use super::lambda::Lambda;
@@ -49,6 +50,8 @@ pub struct World {
     pub dir: PathBuf,
     /// Buckets and objects.
     pub s3: S3,
+    /// Stacks.
+    pub cloudformation: CloudFormation,
     /// Roles and their policies.
     pub iam: Iam,
     /// Functions.
@@ -90,6 +93,7 @@ impl World {
             clock,
             dir: dir.to_owned(),
             s3: S3::open(&dir.join("s3"))?,
+            cloudformation: CloudFormation::open(dir)?,
             iam: Iam::open(dir)?,
             lambda: Lambda::open(&dir.join("lambda"))?,
             logs: Logs::open(&dir.join("logs"))?,
@@ -114,6 +118,7 @@ impl World {
         Box::pin(async move {
             match service {
                 ServiceName::S3 => self.s3.handle(self, request).await,
+                ServiceName::CloudFormation => self.cloudformation.handle(self, request).await,
                 ServiceName::Sts => sts::handle(&request),
                 ServiceName::Iam => self.iam.handle(self, request).await,
                 ServiceName::Lambda => self.lambda.handle(self, request).await,
@@ -129,6 +134,7 @@ impl World {
     /// What has to go on without a request. The server calls it about ten times a real second.
     pub(super) async fn tick(self: &Arc<Self>) {
         self.lambda.tick();
+        self.cloudformation.tick(self);
     }
 
     /// Writes what has changed to disk. The server calls it a few times a second, and at the end.
@@ -138,6 +144,7 @@ impl World {
     pub fn flush(&self) -> Result<(), Error> {
         self.iam.flush()?;
         self.lambda.flush()?;
+        self.cloudformation.flush()?;
         self.logs.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
@@ -153,6 +160,7 @@ impl World {
         match service {
             ServiceName::Iam => self.iam.flush(),
             ServiceName::Lambda => self.lambda.flush(),
+            ServiceName::CloudFormation => self.cloudformation.flush(),
             ServiceName::Logs => self.logs.flush(),
             _ => Ok(()),
         }
