@@ -1,5 +1,6 @@
 //! What a user would do, against real endpoints. One binary: each further one links the SDK again.
 
+mod cloudformation;
 mod completions;
 mod deploy;
 mod init;

@@ -32,6 +32,8 @@ pub struct CloudFormation {
     state: Persisted<State>,
     /// The stacks that a task works on.
     running: Mutex<HashSet<String>>,
+    /// The stacks that were being worked on when the sandbox ended, until they are taken up.
+    interrupted: Mutex<Vec<String>>,
 }
 
 impl CloudFormation {
@@ -40,7 +42,11 @@ impl CloudFormation {
     /// # Errors
     /// The folder cannot be used.
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        Ok(Self { state: Persisted::open(dir.join("cloudformation.json"))?, running: Mutex::default() })
+        let state: Persisted<State> = Persisted::open(dir.join("cloudformation.json"))?;
+        let interrupted = state.read(|state| {
+            state.stacks.values().filter(|stack| stack.status.in_progress()).map(|stack| stack.id.clone()).collect()
+        });
+        Ok(Self { state, running: Mutex::default(), interrupted: Mutex::new(interrupted) })
     }
 
     /// Writes what has changed.
@@ -53,13 +59,9 @@ impl CloudFormation {
 
     /// Takes up the operations that were under way when the sandbox ended.
     pub fn tick(&self, world: &Arc<World>) {
-        let under_way: Vec<String> = self.state.read(|state| {
-            state.stacks.values().filter(|stack| stack.status.in_progress()).map(|stack| stack.id.clone()).collect()
-        });
-        for stack_id in under_way {
-            if !self.is_running(&stack_id) {
-                operation::resume(world, &stack_id);
-            }
+        let interrupted = std::mem::take(&mut *self.interrupted.lock().unwrap_or_else(PoisonError::into_inner));
+        for stack_id in interrupted {
+            operation::resume(world, &stack_id);
         }
     }
 
@@ -71,10 +73,6 @@ impl CloudFormation {
             Ok(result) => wire::answer(&name, &result),
             Err(fault) => fault.response(),
         }
-    }
-
-    fn is_running(&self, stack_id: &str) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).contains(stack_id)
     }
 
     /// Whether nobody else works on the stack; from now on the caller does.

@@ -29,8 +29,15 @@ pub(super) fn start(world: &Arc<World>, stack_id: &str) {
     }
     let work = Work { world: Arc::clone(world), stack_id: stack_id.to_owned() };
     tokio::spawn(async move {
-        work.run().await;
-        work.world.cloudformation.release(&work.stack_id);
+        loop {
+            work.run().await;
+            work.world.cloudformation.release(&work.stack_id);
+            // A request may have begun something new while this was about to end.
+            let more = work.read(|stack| stack.status.in_progress()).unwrap_or(false);
+            if !more || !work.world.cloudformation.claim(&work.stack_id) {
+                return;
+            }
+        }
     });
 }
 

@@ -209,17 +209,10 @@ impl Context {
         format!("arn:{}:{service}:{region}:{account}:{resource}", self.pseudo.partition())
     }
 
-    /// The tags of a resource: CloudFormation's own, the stack's, then its own `Tags` (a list of
-    /// `Key` and `Value`, or a map).
+    /// The tags of a resource: the stack's, then its own `Tags` (a list of `Key` and `Value`, or a
+    /// map). AWS adds `aws:cloudformation:*`, which no public API lets anybody set.
     pub(super) fn tags(&self, properties: &Properties) -> BTreeMap<String, String> {
-        let own = [
-            ("aws:cloudformation:stack-name", &self.pseudo.stack_name),
-            ("aws:cloudformation:stack-id", &self.pseudo.stack_id),
-            ("aws:cloudformation:logical-id", &self.logical_id),
-        ];
-        let mut tags: BTreeMap<String, String> =
-            own.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        tags.extend(self.tags.clone());
+        let mut tags: BTreeMap<String, String> = self.tags.clone().into_iter().collect();
         match properties.get("Tags") {
             Some(Value::Array(items)) => tags
                 .extend(items.iter().filter_map(|item| Some((plain(item.get("Key")?)?, plain(item.get("Value")?)?)))),

@@ -199,13 +199,17 @@ impl Bucket {
                 _ => {}
             }
         }
-        let tags: String = context
-            .tags(new)
+        let path = format!("/{name}?tagging");
+        let tags = context.tags(new);
+        if tags.is_empty() {
+            return context.s3(Method::DELETE, &path, None, &[]).await.map(drop);
+        }
+        let tags: String = tags
             .iter()
             .map(|(key, value)| format!("<Tag>{}{}</Tag>", leaf("Key", key), leaf("Value", value)))
             .collect();
         let xml = format!("<Tagging xmlns=\"{XMLNS}\"><TagSet>{tags}</TagSet></Tagging>");
-        put(context, &format!("/{name}?tagging"), xml).await
+        put(context, &path, xml).await
     }
 
     fn made(context: &Context, name: &str) -> Made {
