@@ -54,7 +54,7 @@ impl Sandbox {
     async fn print_failures(&self, stack: &str) {
         let page = self.client.describe_stack_events().stack_name(stack).send().await.unwrap();
         for event in page.stack_events().iter().filter(|event| event.resource_status_reason().is_some()) {
-            eprintln!("{stack}: {:?} {:?}", event.logical_resource_id(), event.resource_status_reason());
+            println!("{stack}: {:?} {:?}", event.logical_resource_id(), event.resource_status_reason());
         }
     }
 

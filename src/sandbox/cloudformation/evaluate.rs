@@ -77,6 +77,9 @@ pub(super) fn is_pseudo(name: &str) -> bool {
     )
 }
 
+/// Physical ID of a resource, or one of its attributes.
+pub(super) type Lookup<'a> = dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync + 'a;
+
 /// Everything that expressions can refer to.
 pub(super) struct Scope<'a> {
     /// The processed template, for its mappings.
@@ -84,8 +87,7 @@ pub(super) struct Scope<'a> {
     pub(super) parameters: &'a IndexMap<String, Parameter>,
     pub(super) pseudo: &'a Pseudo,
     pub(super) conditions: &'a BTreeMap<String, bool>,
-    /// Physical ID of a resource, or one of its attributes.
-    pub(super) resource: &'a (dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+    pub(super) resource: &'a Lookup<'a>,
     pub(super) exports: &'a BTreeMap<String, (String, String)>,
     /// `NoEcho` parameters read as `****`.
     pub(super) masked: bool,

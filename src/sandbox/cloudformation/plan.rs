@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::document::{self, Definition};
-use super::evaluate::{self, Blocked, Pseudo, Reference, Scope};
+use super::evaluate::{self, Blocked, Lookup, Pseudo, Reference, Scope};
 use super::graph::{self, Graph};
 use super::model::{Output, Resource, Stack, Target};
 use super::resource;
@@ -203,7 +203,7 @@ impl Plan {
 
     fn scope<'a>(
         &'a self,
-        resource: &'a (dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+        resource: &'a Lookup<'a>,
         exports: &'a Exports,
         masked: bool,
     ) -> Scope<'a> {
@@ -222,7 +222,7 @@ impl Plan {
     pub(super) fn record(
         &self,
         definition: Definition<'_>,
-        resource: &(dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+        resource: &Lookup<'_>,
         exports: &Exports,
     ) -> Result<Resource, Blocked> {
         let metadata = match definition.get("Metadata") {
@@ -246,7 +246,7 @@ impl Plan {
     fn properties(
         &self,
         definition: Definition<'_>,
-        resource: &(dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+        resource: &Lookup<'_>,
         exports: &Exports,
         masked: bool,
     ) -> Result<Map<String, Value>, Blocked> {
@@ -264,7 +264,7 @@ impl Plan {
     pub(super) fn property(
         &self,
         value: &Value,
-        resource: &(dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+        resource: &Lookup<'_>,
         exports: &Exports,
     ) -> Result<Option<Value>, Blocked> {
         self.scope(resource, exports, false).resolve(value)
@@ -273,7 +273,7 @@ impl Plan {
     /// The outputs, resolved.
     pub(super) fn resolved_outputs(
         &self,
-        resource: &(dyn Fn(&str, Option<&str>) -> Result<Value, Blocked> + Sync),
+        resource: &Lookup<'_>,
         exports: &Exports,
     ) -> Result<Vec<Output>, Blocked> {
         let scope = self.scope(resource, exports, false);

@@ -61,7 +61,7 @@ impl Work {
                 Some(Status::CreateInProgress | Status::UpdateInProgress) => self.forward().await,
                 Some(Status::UpdateRollbackInProgress) => self.back().await,
                 Some(Status::UpdateCompleteCleanupInProgress | Status::UpdateRollbackCompleteCleanupInProgress) => {
-                    self.cleanup().await
+                    self.cleanup().await;
                 }
                 Some(Status::RollbackInProgress) => self.undo_creation().await,
                 Some(Status::DeleteInProgress) => self.delete().await,

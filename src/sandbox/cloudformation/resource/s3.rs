@@ -191,7 +191,7 @@ impl Bucket {
                 (Some(_), None) => match part.query {
                     // These two are never without a value.
                     "versioning" => {
-                        put(context, &path, versioning(&serde_json::json!({"Status": "Suspended"}))?).await?
+                        put(context, &path, versioning(&serde_json::json!({"Status": "Suspended"}))?).await?;
                     }
                     "notification" => put(context, &path, notification(&serde_json::json!({}))?).await?,
                     _ => context.s3(Method::DELETE, &path, None, &[]).await.map(drop)?,
