@@ -2,13 +2,18 @@
 //! written over and are made once; who retries has to look first.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_lambda::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_lambda::error::BoxError;
+use aws_sdk_lambda::primitives::{Blob, DateTime, DateTimeFormat};
 use aws_sdk_lambda::types::{AliasRoutingConfiguration, LogType};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use time::OffsetDateTime;
 
 use super::{Aws, Error, ErrorKind};
 
@@ -33,6 +38,32 @@ pub struct Alias {
     pub weights: Vec<(String, f64)>,
     /// `RevisionId`.
     pub revision: String,
+    /// When Lambda answered, by its own clock.
+    pub answered_at: Option<OffsetDateTime>,
+}
+
+/// Remembers the `Date` header of the answer: wall time comes from the service, not from this
+/// machine.
+#[derive(Clone, Debug, Default)]
+struct AnswerDate(Arc<Mutex<Option<OffsetDateTime>>>);
+
+impl Intercept for AnswerDate {
+    fn name(&self) -> &'static str {
+        "AnswerDate"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let text = context.response().headers().get("date");
+        let stamp = text.and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok());
+        let date = stamp.and_then(|stamp| OffsetDateTime::from_unix_timestamp(stamp.secs()).ok());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        Ok(())
+    }
 }
 
 /// A version's configuration, as far as anything here depends on it.
@@ -73,7 +104,9 @@ impl Lambda {
     /// # Errors
     /// The call failed.
     pub async fn alias(&self, function: &str, alias: &str) -> Result<Option<Alias>, Error> {
-        let answer = self.client.get_alias().function_name(function).name(alias).send().await;
+        let date = AnswerDate::default();
+        let call = self.client.get_alias().function_name(function).name(alias).customize();
+        let answer = call.interceptor(date.clone()).send().await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -85,7 +118,8 @@ impl Lambda {
         let (Some(version), Some(revision)) = (answer.function_version, answer.revision_id) else {
             return Err(incomplete("GetAlias", function, alias));
         };
-        Ok(Some(Alias { version, weights, revision }))
+        let answered_at = *date.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Some(Alias { version, weights, revision, answered_at }))
     }
 
     /// `UpdateAlias` over the revision `expect`, once; gives the new revision. The routing is always

@@ -51,6 +51,9 @@ pub enum Error {
     /// The code cannot be packaged.
     #[error(transparent)]
     Package(#[from] crate::package::Error),
+    /// A rollout could not be begun, found or carried on.
+    #[error(transparent)]
+    Rollout(#[from] crate::rollout::Error),
     /// samconfig.toml cannot be used.
     #[error(transparent)]
     Samconfig(#[from] deploy::samconfig::Error),
@@ -91,6 +94,7 @@ impl Error {
             Self::Package(_) | Self::Samconfig(_) => Status::Failed,
             Self::Init(crate::init::Error::Name { .. } | crate::init::Error::Template(_)) => Status::Usage,
             Self::Init(_) => Status::Failed,
+            Self::Rollout(error) => of_rollout(error),
             Self::Usage(_) => Status::Usage,
             Self::Interrupted(_) => Status::Interrupted,
             Self::Deploy(error) => match error {
@@ -113,6 +117,25 @@ impl Error {
     }
 }
 
+fn of_rollout(error: &crate::rollout::Error) -> Status {
+    use crate::rollout::Error as Rollout;
+    use crate::rollout::plan::Refusal;
+    match error {
+        Rollout::Refused(refusals) if refusals.iter().any(|one| matches!(one, Refusal::WeightsPresent { .. })) => {
+            Status::Conflict
+        }
+        Rollout::Held { .. } | Rollout::Changed { .. } => Status::Conflict,
+        Rollout::NoWayBack { .. } | Rollout::NotA(_) => Status::Usage,
+        Rollout::Aws(_)
+        | Rollout::Journal(_)
+        | Rollout::Refused(_)
+        | Rollout::NoRollout { .. }
+        | Rollout::NoAlias { .. }
+        | Rollout::Write { .. }
+        | Rollout::Lost(_) => Status::Failed,
+    }
+}
+
 impl Hint for Error {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -125,6 +148,7 @@ impl Hint for Error {
             Self::Deploy(error) => error.hints(),
             Self::Rehearse(error) => error.hints(),
             Self::Usage(_) | Self::Interrupted(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
+            Self::Rollout(error) => error.hints(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod exit;
 pub mod init;
 pub mod package;
 pub mod rehearse;
+pub mod rollout;
 pub mod sandbox;
 pub mod template_file;
 pub mod validate;
@@ -35,6 +36,7 @@ enum Command {
     Deploy(Box<deploy::DeployArgs>),
     Init(init::InitArgs),
     Package(Box<package::PackageArgs>),
+    Rollout(rollout::RolloutArgs),
     Completions(completions::CompletionsArgs),
     Rehearse(rehearse::RehearseArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -75,6 +77,7 @@ fn run(context: &Context, command: Command) -> Result<Status, Error> {
         Command::Deploy(args) => deploy::run(context, &args),
         Command::Init(args) => init::run(context, args),
         Command::Package(args) => package::run(context, *args),
+        Command::Rollout(args) => rollout::run(context, args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Rehearse(args) => rehearse::run(context, args),
         Command::Sandbox(args) => sandbox::run(context, &args),

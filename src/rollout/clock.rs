@@ -19,18 +19,37 @@ pub struct Clock {
 struct Set {
     at: Instant,
     shown: Time,
+    /// Whether a service was heard; until then this machine's wall is believed, right or wrong.
+    heard: bool,
 }
+
+/// How long a sandbox may take to tell its time.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 impl Clock {
     /// Shows `now`, and goes on `speed` times as fast as this machine's.
     pub fn new(now: Time, speed: f64) -> Self {
-        Self { inner: Arc::new(Mutex::new(Set { at: Instant::now(), shown: now })), speed }
+        Self { inner: Arc::new(Mutex::new(Set { at: Instant::now(), shown: now, heard: true })), speed }
     }
 
     /// This machine's wall, until a service is heard.
     pub fn real() -> Self {
         let nanoseconds = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
-        Self::new(Time(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX)), 1.0)
+        let shown = Time(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX));
+        let set = Set { at: Instant::now(), shown, heard: false };
+        Self { inner: Arc::new(Mutex::new(set)), speed: 1.0 }
+    }
+
+    /// The clock of the services behind an endpoint: a sandbox on this machine is asked for its
+    /// time and speed; everything else runs with real time, and is heard with its first answer.
+    pub async fn of(endpoint_url: Option<&str>) -> Self {
+        let port = endpoint_url.and_then(|url| {
+            let rest = url.strip_prefix("http://127.0.0.1:").or_else(|| url.strip_prefix("http://localhost:"))?;
+            rest.trim_end_matches('/').parse::<u16>().ok()
+        });
+        let Some(port) = port else { return Self::real() };
+        let asked = tokio::time::timeout(ANSWER_LIMIT, sandbox_time(port)).await;
+        asked.ok().flatten().map_or_else(Self::real, |(now, speed)| Self::new(now, speed))
     }
 
     /// The services' time.
@@ -43,9 +62,14 @@ impl Clock {
     /// monotonic clock did too); a `Date` header is cut to the second, so small differences say
     /// nothing.
     pub fn heard(&self, date: Time) {
-        if date.since(self.now()) > Duration::from_secs(5).mul_f64(self.speed.max(1.0)) {
-            let set = Set { at: Instant::now(), shown: date };
-            *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = set;
+        let tolerance = Duration::from_secs(5).mul_f64(self.speed.max(1.0));
+        let now = self.now();
+        let mut set = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_behind = date.since(now) > tolerance;
+        let was_ahead = !set.heard && now.since(date) > tolerance;
+        set.heard = true;
+        if is_behind || was_ahead {
+            *set = Set { at: Instant::now(), shown: date, heard: true };
         }
     }
 
@@ -65,6 +89,22 @@ impl Clock {
     }
 }
 
+/// What `GET /_samara/clock` says, where a sandbox listens.
+async fn sandbox_time(port: u16) -> Option<(Time, f64)> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    let question = format!("GET /_samara/clock HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    // Whatever else listens there may have a lot to say.
+    stream.take(64 * 1024).read_to_end(&mut answer).await.ok()?;
+    let text = String::from_utf8(answer).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let said: serde_json::Value = head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())??;
+    let speed = said.get("speed")?.as_f64().filter(|speed| *speed > 0.0)?;
+    Some((Time(said.get("now_ms")?.as_i64()?), speed))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +116,8 @@ mod tests {
         assert!(clock.now() >= Time(1_000_000) && clock.now() < Time(1_100_000));
         clock.heard(Time(2_000_000));
         assert!(clock.now() >= Time(2_000_000));
+        let wrong = Clock::real();
+        wrong.heard(Time(1000));
+        assert!(wrong.now() < Time(100_000), "the first service that is heard knows better");
     }
 }

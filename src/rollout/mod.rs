@@ -282,6 +282,17 @@ fn alarm_refusals(readings: &[AlarmReading], ignored: &[String], warnings: &mut 
     refusals
 }
 
+/// Refuses where the alias has a rollout already. Changes nothing.
+///
+/// # Errors
+/// There is one ([`Error::Held`]), or the journal cannot be read.
+pub async fn ensure_not_held(services: &Services, function: &FunctionName, alias: &AliasName) -> Result<(), Error> {
+    match services.store.find().await? {
+        Some(found) if !found.record.state.is_finished() => Err(held(services, &found, function, alias)),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses where the alias has a rollout already; moves a finished journal out of the way.
 ///
 /// # Errors

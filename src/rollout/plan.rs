@@ -215,7 +215,7 @@ impl Plan {
         let percent = |rate: f64| rate * 100.0;
         match (self.steps().first(), self.resolution()) {
             (None, _) => {
-                lines.push("  nothing to compare with: only the bake at 100 % and the alarms judge".to_owned())
+                lines.push("  nothing to compare with: only the bake at 100 % and the alarms judge".to_owned());
             }
             (Some(_), Some(points)) => {
                 lines.push(format!(

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::aws::lambda::{Alias, Configuration, Lambda};
 use crate::aws::{self, ErrorKind};
+use crate::rollout::clock::Clock;
 use crate::rollout::content::{Content, Seen};
-use crate::rollout::names::{AliasName, FunctionName, RevisionId, Version, Weight};
+use crate::rollout::names::{AliasName, FunctionName, RevisionId, Time, Version, Weight};
 use crate::rollout::plan::{Facts, VersionFacts};
 use crate::rollout::state::{Readiness, WriteTrouble};
 
@@ -16,12 +17,13 @@ pub struct Driver {
     lambda: Lambda,
     function: FunctionName,
     alias: AliasName,
+    clock: Clock,
 }
 
 impl Driver {
-    /// Of this alias.
-    pub fn new(lambda: Lambda, function: FunctionName, alias: AliasName) -> Self {
-        Self { lambda, function, alias }
+    /// Of this alias. What Lambda says of the time is told to the clock.
+    pub fn new(lambda: Lambda, function: FunctionName, alias: AliasName, clock: Clock) -> Self {
+        Self { lambda, function, alias, clock }
     }
 
     /// Reads the alias; `None` when it is not there.
@@ -30,6 +32,9 @@ impl Driver {
     /// Lambda cannot be reached, or refuses.
     pub async fn read(&self) -> Result<Option<Seen>, aws::Error> {
         let alias = self.lambda.alias(self.function.as_str(), self.alias.as_str()).await?;
+        if let Some(date) = alias.as_ref().and_then(|alias| alias.answered_at) {
+            self.clock.heard(Time(date.unix_timestamp().saturating_mul(1000)));
+        }
         Ok(alias.map(seen))
     }
 
@@ -147,7 +152,12 @@ mod tests {
 
     #[test]
     fn a_weight_of_nothing_is_no_weight() {
-        let alias = Alias { version: "7".to_owned(), weights: vec![("8".to_owned(), 0.0)], revision: "r".to_owned() };
+        let alias = Alias {
+            version: "7".to_owned(),
+            weights: vec![("8".to_owned(), 0.0)],
+            revision: "r".to_owned(),
+            answered_at: None,
+        };
         assert_eq!(seen(alias).content, Content::whole("7".parse().unwrap()));
     }
 

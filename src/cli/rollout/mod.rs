@@ -1,0 +1,60 @@
+//! `samara rollout`: shift an alias's traffic to another version, and back.
+
+mod back;
+mod options;
+mod plan;
+mod show;
+mod signals;
+mod start;
+mod status;
+mod take_over;
+mod target;
+
+use clap::{Args, Subcommand};
+
+use super::context::Context;
+use super::exit::{Error, Status};
+
+/// Shift an alias's traffic to another version step by step, judged all the time, and back by itself
+///
+/// Works on any function and alias, whether or not samara deployed it. What is under way is in a
+/// journal in the managed bucket, so any process can carry it on or take it back.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout plan   --function hello --alias live --to-version 8
+  samara rollout start  --function hello --alias live --to-version 8 --strategy canary:5%:10m --alarm hello-errors
+  samara rollout status --stack-name hello
+  samara rollout abort  --stack-name hello        back to the old version now
+  samara rollout rollback --function hello --alias live --to-version 7")]
+pub struct RolloutArgs {
+    #[command(subcommand)]
+    command: RolloutCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RolloutCommand {
+    Plan(Box<start::StartArgs>),
+    Start(Box<start::StartArgs>),
+    Status(status::StatusArgs),
+    Resume(take_over::TakeOverArgs),
+    Promote(take_over::TakeOverArgs),
+    Abort(take_over::TakeOverArgs),
+    Rollback(back::RollbackArgs),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever keeps it from being done; see [`crate::rollout::Error`].
+pub fn run(context: &Context, args: RolloutArgs) -> Result<Status, Error> {
+    match args.command {
+        RolloutCommand::Plan(args) => super::block_on(plan::run(context, *args))?,
+        RolloutCommand::Start(args) => super::block_on(start::run(context, *args))?,
+        RolloutCommand::Status(args) => super::block_on(status::run(context, args))?,
+        RolloutCommand::Resume(args) => super::block_on(take_over::resume(context, args))?,
+        RolloutCommand::Promote(args) => super::block_on(take_over::promote(context, args))?,
+        RolloutCommand::Abort(args) => super::block_on(take_over::abort(context, args))?,
+        RolloutCommand::Rollback(args) => super::block_on(back::run(context, args))?,
+    }
+}

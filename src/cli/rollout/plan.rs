@@ -1,0 +1,46 @@
+//! `samara rollout plan`: what `start` would do. Changes nothing.
+
+use super::show;
+use super::start::StartArgs;
+use crate::cli::context::Context;
+use crate::cli::exit::{Error, Status};
+use crate::rollout;
+use crate::rollout::owner;
+use crate::rollout::run::Services;
+use crate::rollout::store::Store;
+
+/// Runs it.
+pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
+    let (target, request) = args.request(context).await?;
+    // Without a bucket there is no rollout that could have the alias; a plan does not make one.
+    let services = match target.services(context).await? {
+        Some(services) => {
+            rollout::ensure_not_held(&services, &target.function, &target.alias).await?;
+            services
+        }
+        None => Services {
+            driver: target.driver(),
+            cloudwatch: target.aws.cloudwatch(),
+            store: Store::new(target.aws.s3(), "", target.function.clone(), target.alias.clone()),
+            clock: target.clock.clone(),
+            me: owner::this_process("somebody", "this machine"),
+            settle: None,
+        },
+    };
+    let prepared = rollout::prepare(&request, &services).await?;
+    if context.terminal.is_json() {
+        context.terminal.json(&show::plan_json(&prepared.plan, &prepared.warnings));
+        return Ok(Status::Done);
+    }
+    for line in prepared.plan.describe() {
+        context.terminal.data(crate::ui::sanitize::sanitize(&line));
+    }
+    context.terminal.data(
+        "  needs lambda:GetAlias, UpdateAlias, GetFunctionConfiguration; cloudwatch:GetMetricData, DescribeAlarms; \
+         s3 on the journal's bucket",
+    );
+    for warning in &prepared.warnings {
+        context.terminal.warn(warning);
+    }
+    Ok(Status::Done)
+}

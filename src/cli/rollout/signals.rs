@@ -1,0 +1,58 @@
+//! SIGINT and SIGTERM during a rollout: the first does what `--on-interrupt` says, the second ends
+//! at once and prints how to carry on.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::options::OnInterrupt;
+use crate::cli::context::Context;
+use crate::cli::exit::Status;
+use crate::rollout::run::Signal;
+
+/// Ends the process at once, as a second signal asks.
+#[expect(clippy::disallowed_methods, reason = "a second signal ends at once")]
+fn end() -> ! {
+    std::process::exit(Status::Interrupted as i32);
+}
+
+/// Listens in the background; what the rollout is to do comes out of the receiver.
+pub(super) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resume: String) -> mpsc::Receiver<Signal> {
+    let (sender, receiver) = mpsc::channel(4);
+    let terminal = context.terminal;
+    let may_ask = context.may_ask();
+    let wanted = on_interrupt.unwrap_or(OnInterrupt::Ask);
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return terminal.warn("signals cannot be listened to: Ctrl-C will end this process as it is");
+        };
+        let mut next = async || tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} };
+        next().await;
+        let chosen = match wanted {
+            OnInterrupt::Rollback => Signal::RollBack,
+            OnInterrupt::Hold => Signal::Hold,
+            OnInterrupt::Ask if !may_ask => Signal::RollBack,
+            OnInterrupt::Ask => {
+                let asked = tokio::task::spawn_blocking(ask);
+                tokio::select! {
+                    answer = asked => answer.unwrap_or(Signal::RollBack),
+                    () = next() => Signal::RollBack,
+                }
+            }
+        };
+        let words = if chosen == Signal::Hold { "holding at this weight" } else { "taking it back" };
+        terminal.warn(format_args!("interrupted: {words}; once more ends this process at once"));
+        // The receiver is gone when the rollout has just ended by itself.
+        let _ = sender.send(chosen).await;
+        next().await;
+        terminal.warn(format_args!("ended at once; carry on with: {resume}"));
+        end();
+    });
+    receiver
+}
+
+fn ask() -> Signal {
+    let answer =
+        dialoguer::Confirm::new().with_prompt("Take the rollout back? (no leaves it at this weight)").default(true);
+    if answer.interact().unwrap_or(true) { Signal::RollBack } else { Signal::Hold }
+}

@@ -1,0 +1,76 @@
+//! `samara rollout start`, and what `plan` shares with it.
+
+use clap::Args;
+
+use super::options::{OnInterrupt, OptionArgs};
+use super::target::{Target, TargetArgs};
+use super::{show, signals};
+use crate::cli::context::Context;
+use crate::cli::exit::{Error, Status};
+use crate::rollout::names::Version;
+use crate::rollout::{self, Request};
+
+/// Shift the alias to another version, and take it back when that is worse
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout plan  --function hello --alias live
+  samara rollout start --function hello --alias live --to-version 8
+  samara rollout start --stack-name hello --strategy steps:1%:5m,10%:10m,pause,50%:10m
+  samara rollout start --function hello --alias live --alarm hello-errors --limit errors=1% --bake 15m
+
+Exit statuses: 0 the new version serves · 1 refused or failed · 4 rolled back · 5 somebody else has or
+changed the alias · 6 waits for a person · 130 interrupted and held")]
+pub(super) struct StartArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Version that is to serve [default: the newest published one]
+    #[arg(long, value_name = "VERSION")]
+    to_version: Option<Version>,
+    #[command(flatten)]
+    pub(super) options: OptionArgs,
+    /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    on_interrupt: Option<OnInterrupt>,
+}
+
+impl StartArgs {
+    /// Finds the alias and the version.
+    pub(super) async fn request(&self, context: &Context) -> Result<(Target, Request), Error> {
+        let target = self.target.resolve(context).await?;
+        let new = match self.to_version {
+            Some(version) => version,
+            None => newest(&target).await?,
+        };
+        let request = Request {
+            function: target.function.clone(),
+            alias: target.alias.clone(),
+            new,
+            strategy: self.options.strategy(),
+            options: self.options.options(),
+            settle: None,
+        };
+        Ok((target, request))
+    }
+}
+
+async fn newest(target: &Target) -> Result<Version, Error> {
+    let versions = target.aws.lambda().versions(target.function.as_str()).await?;
+    let newest = versions.iter().filter_map(|version| version.version.parse::<Version>().ok()).max();
+    newest.ok_or_else(|| Error::Usage(format!("function {} has no published version", target.function)))
+}
+
+/// Runs it.
+pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
+    let (target, request) = args.request(context).await?;
+    let services = target.services_with_bucket(context).await?;
+    rollout::ensure_free(&services, &target.function, &target.alias).await?;
+    let prepared = rollout::prepare(&request, &services).await?;
+    let plan = prepared.plan.clone();
+    let resume = format!("samara rollout resume --function {} --alias {}", target.function, target.alias);
+    let mut receiver = signals::listen(context, args.on_interrupt, resume);
+    let terminal = context.terminal;
+    let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);
+    let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;
+    Ok(show::verdict(context, &verdict))
+}

@@ -1,0 +1,145 @@
+//! `samara rollout status`: what the alias says, and what is under way.
+
+use clap::Args;
+use serde_json::json;
+
+use super::show::when;
+use super::target::TargetArgs;
+use crate::cli::context::Context;
+use crate::cli::exit::{Error, Status};
+use crate::rollout::verdict::{phase_words, standing_words};
+use crate::rollout::{self, Report};
+
+/// Show the alias, the rollout under way and the last ones
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout status --stack-name hello
+  samara rollout status --function hello --alias live --output json
+
+Exit statuses: 0 nothing is under way, or a process drives it · 5 somebody else changed the alias · 6 it waits
+for a person")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+}
+
+/// How many finished rollouts are shown.
+const SHOWN: usize = 5;
+
+/// Runs it.
+pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, Error> {
+    let target = args.target.resolve(context).await?;
+    let report = match target.services(context).await? {
+        Some(services) => rollout::status(&services, SHOWN).await?,
+        None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
+    };
+    let name = target.name();
+    if context.terminal.is_json() {
+        context.terminal.json(&as_json(&name, &report));
+    } else {
+        for line in lines(&name, &report) {
+            context.terminal.data(crate::ui::sanitize::sanitize(&line));
+        }
+    }
+    Ok(status_of(&report))
+}
+
+fn status_of(report: &Report) -> Status {
+    use crate::rollout::state::Phase;
+    let Some(found) = &report.current else {
+        return if report.alias.is_some() { Status::Done } else { Status::Failed };
+    };
+    match found.record.state.phase {
+        Phase::Conflicted { .. } => Status::Conflict,
+        _ if report.driver.is_some() || found.record.state.is_finished() => Status::Done,
+        _ => Status::Held,
+    }
+}
+
+fn lines(name: &str, report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &report.alias {
+        Some(alias) => lines.push(format!("{name} says {}", alias.content)),
+        None => lines.push(format!("{name} does not exist")),
+    }
+    match &report.current {
+        Some(found) => {
+            let state = &found.record.state;
+            let plan = &state.plan;
+            lines.push(format!(
+                "rollout of version {} to {} by {}, begun {}: {}",
+                plan.old,
+                plan.new,
+                plan.strategy,
+                when(found.record.started),
+                phase_words(state)
+            ));
+            let age = found.heartbeat_age.as_secs();
+            lines.push(match &report.driver {
+                Some(driver) => format!("driven by {driver}, last heard {age} s ago"),
+                None => format!(
+                    "nobody drives it (last heard {age} s ago): `samara rollout resume` or `samara rollout abort`"
+                ),
+            });
+            lines.extend(state.standing.as_ref().map(standing_words));
+            let differs = report.alias.as_ref().is_some_and(|alias| alias.content != state.alias.content);
+            if differs && state.intent.is_none() && report.driver.is_none() {
+                lines.push(format!("the journal expects {}", state.alias.content));
+            }
+        }
+        None if report.alias.as_ref().is_some_and(|alias| alias.content.is_split()) => lines.push(
+            "two versions serve and no rollout is under way: `samara rollout rollback` makes the alias whole again"
+                .to_owned(),
+        ),
+        None => lines.push("no rollout is under way".to_owned()),
+    }
+    for record in &report.history {
+        let plan = &record.state.plan;
+        lines.push(format!(
+            "before: {} version {} to {} by {}: {}",
+            when(record.started),
+            plan.old,
+            plan.new,
+            plan.strategy,
+            phase_words(&record.state)
+        ));
+    }
+    lines
+}
+
+fn as_json(name: &str, report: &Report) -> serde_json::Value {
+    let current = report.current.as_ref().map(|found| {
+        let state = &found.record.state;
+        json!({
+            "id": found.record.id,
+            "old_version": state.plan.old,
+            "new_version": state.plan.new,
+            "strategy": state.plan.strategy,
+            "phase": state.phase,
+            "expected": state.alias.content,
+            "driver": report.driver,
+            "heartbeat_age_seconds": found.heartbeat_age.as_secs(),
+            "evidence": state.standing.as_ref().map(|standing| standing.evidence),
+            "bound": state.standing.as_ref().map(|standing| standing.bound),
+            "entries": state.entries,
+        })
+    });
+    let history: Vec<_> = report
+        .history
+        .iter()
+        .map(|record| {
+            let plan = &record.state.plan;
+            json!({"id": record.id, "started_ms": record.started, "old_version": plan.old, "new_version": plan.new,
+                "strategy": plan.strategy, "phase": record.state.phase})
+        })
+        .collect();
+    json!({
+        "schema": 1,
+        "alias": name,
+        "content": report.alias.as_ref().map(|alias| &alias.content),
+        "revision": report.alias.as_ref().map(|alias| &alias.revision),
+        "rollout": current,
+        "history": history,
+    })
+}
