@@ -8,6 +8,7 @@
 mod chunked;
 pub mod clock;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod http;
 pub mod iam;
 mod json;

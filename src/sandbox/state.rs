@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use parking::RwLock;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::cloudformation::CloudFormation;
+use super::cloudwatch::CloudWatch;
 use super::http::{Request, Response};
 use super::iam::Iam;
 use super::lambda::Lambda;
@@ -58,6 +59,8 @@ pub struct World {
     pub lambda: Lambda,
     /// Log groups.
     pub logs: Logs,
+    /// Metrics and alarms.
+    pub cloudwatch: CloudWatch,
     endpoint_url: OnceLock<String>,
     saved_clock: Persisted<SavedClock>,
 }
@@ -97,6 +100,7 @@ impl World {
             iam: Iam::open(dir)?,
             lambda: Lambda::open(&dir.join("lambda"))?,
             logs: Logs::open(&dir.join("logs"))?,
+            cloudwatch: CloudWatch::open(&dir.join("cloudwatch"))?,
             endpoint_url: OnceLock::new(),
             saved_clock,
         }))
@@ -123,6 +127,7 @@ impl World {
                 ServiceName::Iam => self.iam.handle(self, request).await,
                 ServiceName::Lambda => self.lambda.handle(self, request).await,
                 ServiceName::Logs => self.logs.handle(self, request).await,
+                ServiceName::CloudWatch => self.cloudwatch.handle(self, request).await,
                 other => {
                     let fault = query::Fault::not_implemented(&format!("{other:?}"), "any");
                     query::fault(&request, "", &fault)
@@ -135,6 +140,7 @@ impl World {
     pub(super) async fn tick(self: &Arc<Self>) {
         self.lambda.tick();
         self.cloudformation.tick(self);
+        self.cloudwatch.tick(self).await;
     }
 
     /// Writes what has changed to disk. The server calls it a few times a second, and at the end.
@@ -146,6 +152,7 @@ impl World {
         self.lambda.flush()?;
         self.cloudformation.flush()?;
         self.logs.flush()?;
+        self.cloudwatch.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
     }
@@ -162,6 +169,7 @@ impl World {
             ServiceName::Lambda => self.lambda.flush(),
             ServiceName::CloudFormation => self.cloudformation.flush(),
             ServiceName::Logs => self.logs.flush(),
+            ServiceName::CloudWatch => self.cloudwatch.commit(),
             _ => Ok(()),
         }
     }
@@ -179,6 +187,8 @@ pub struct Persisted<T> {
     path: PathBuf,
     value: RwLock<T>,
     dirty: AtomicBool,
+    /// Held while the file is written, so that an older value never comes after a newer one.
+    writing: Mutex<()>,
 }
 
 impl<T: Default + Serialize + DeserializeOwned> Persisted<T> {
@@ -195,7 +205,7 @@ impl<T: Default + Serialize + DeserializeOwned> Persisted<T> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => T::default(),
             Err(source) => return Err(Error::Folder { path, source }),
         };
-        Ok(Self { path, value: RwLock::new(value), dirty: AtomicBool::new(false) })
+        Ok(Self { path, value: RwLock::new(value), dirty: AtomicBool::new(false), writing: Mutex::new(()) })
     }
 
     /// Looks at the value. Keep it short: everybody else waits.
@@ -215,6 +225,7 @@ impl<T: Default + Serialize + DeserializeOwned> Persisted<T> {
     /// # Errors
     /// The disk does not take it.
     pub fn flush(&self) -> Result<(), Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.dirty.swap(false, Ordering::AcqRel) {
             return Ok(());
         }
