@@ -1,1 +1,317 @@
-//! `AWS::Serverless::*` becomes plain CloudFormation. Pure: no I/O.
+//! `AWS::Serverless::*` becomes plain CloudFormation, as AWS's own transform makes it: the same
+//! resources, properties, logical IDs and hashes, so that a live stack does not change when samara
+//! deploys it. Pure: no I/O.
+//!
+//! The stages in their order: bodies for APIs without a definition, implicit APIs and the paths of
+//! events, Globals, then every SAM resource in its turn (functions before APIs, which they add to),
+//! what CodeDeploy needs, and last the references to what resources became.
+
+mod build;
+mod context;
+pub mod deployment_preference;
+pub mod event;
+mod generated;
+mod globals;
+mod implicit_api;
+mod logical_id;
+mod openapi;
+pub mod policies;
+pub mod property;
+mod refusal;
+mod resolve;
+pub mod resource;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::diagnostic::Diagnostics;
+use crate::template::span::Span;
+use crate::template::{Map, Node, Template};
+use build::Read;
+use context::Context;
+use generated::Generated;
+use openapi::python::Keys;
+use refusal::{Cause, Refusal, arrange};
+pub use refusal::{INVALID, UNSUPPORTED, published_message};
+use resolve::Parameters;
+
+/// What becomes of `DeploymentPreference`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeploymentPreference {
+    /// CodeDeploy resources and an `UpdatePolicy`, as the template says.
+    #[default]
+    AsWritten,
+    /// As with `Enabled: false` everywhere: samara shifts the traffic itself.
+    Disabled,
+}
+
+/// What the transform has to know beside the template.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The region that the stack is in; its partition follows from it.
+    pub region: String,
+    /// Given values of parameters; the others have their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// What becomes of `DeploymentPreference`.
+    pub deployment_preference: DeploymentPreference,
+}
+
+/// The `DeploymentPreference` of a function with `AutoPublishAlias`, parameters and mappings resolved
+/// in `enabled` and `strategy`. Of one that is not enabled only the names are given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AliasPreference {
+    /// The function.
+    pub function_logical_id: String,
+    /// Its alias in the transformed template.
+    pub alias_logical_id: String,
+    /// The alias's name.
+    pub alias_name: String,
+    /// The version that it will point to.
+    pub version_logical_id: String,
+    /// Whether traffic is to be shifted step by step.
+    pub enabled: bool,
+    /// `Type`: a name such as `Canary10Percent5Minutes`, or an intrinsic function.
+    pub strategy: Option<Node>,
+    /// `Alarms`: a list, or an intrinsic function.
+    pub alarms: Option<Node>,
+    /// `Hooks.PreTraffic`.
+    pub pre_traffic_hook: Option<Node>,
+    /// `Hooks.PostTraffic`.
+    pub post_traffic_hook: Option<Node>,
+    /// `TriggerConfigurations`.
+    pub triggers: Option<Node>,
+    /// Where the preference stands.
+    pub span: Option<Span>,
+}
+
+/// What the transform gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transformed {
+    /// Plain CloudFormation.
+    pub template: Node,
+    /// The deployment preferences of functions with an alias, in the order of expansion.
+    pub preferences: Vec<AliasPreference>,
+}
+
+/// The partition of a region.
+pub fn partition(region: &str) -> &'static str {
+    const PARTITIONS: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob", "aws-iso-b"),
+        ("us-gov", "aws-us-gov"),
+        ("eu-isoe", "aws-iso-e"),
+        ("us-isof", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let region = region.to_lowercase();
+    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+}
+
+/// Whether a template has anything for the transform to do.
+pub fn is_needed(template: &Template) -> bool {
+    template.section("Resources").is_some_and(|resources| {
+        resources.iter().any(|(_, resource)| {
+            resource.get("Type").and_then(Node::as_str).is_some_and(|kind| resource::lookup(kind).is_some())
+        })
+    })
+}
+
+/// Transforms a template.
+///
+/// # Errors
+/// Everything that the published transform refuses, with its sentences (rule [`INVALID`]), and what
+/// is not covered natively (rule [`UNSUPPORTED`]), each with its place.
+pub fn transform(template: &Template, options: &Options) -> Result<Transformed, Diagnostics> {
+    run(&template.root, options).map_err(|causes| {
+        let place = |cause: &Cause| {
+            let section = template.section("Resources")?;
+            let id = cause.resource()?;
+            section.key_span(id).or_else(|| section.get(id)?.span)
+        };
+        let items = arrange(causes).iter().map(|cause| cause.diagnostic(place(cause))).collect();
+        Diagnostics::new(template.source.clone(), items)
+    })
+}
+
+fn run(root: &Node, options: &Options) -> Result<Transformed, Vec<Cause>> {
+    let resources = check(root).map_err(Refusal::causes)?;
+    let partition = partition(&options.region);
+    let order = has_rest_api(&resources).then(|| {
+        let mut keys = Keys::default();
+        resources.keys().for_each(|key| keys.add(key));
+        keys
+    });
+    let mut context = Context {
+        options,
+        partition,
+        parameters: Parameters::new(root, &options.parameters, &options.region, partition),
+        resources,
+        order,
+        conditions: root.get("Conditions").and_then(Node::as_map).cloned(),
+        mappings: root.get("Mappings").and_then(Node::as_map).cloned(),
+        bodies: HashMap::new(),
+        managed: BTreeSet::new(),
+        preferences: deployment_preference::Collection::default(),
+        references: resolve::References::default(),
+        usage_plan: resource::api::usage_plan::Shared::default(),
+        record_sets: BTreeMap::new(),
+        alias_preferences: Vec::new(),
+        function_names: BTreeMap::new(),
+    };
+    prepare(root, &mut context).map_err(Refusal::causes)?;
+    let mut output = expand_all(&mut context)?;
+    let mut transformed = assemble(root, &mut output, context.conditions.take());
+    context.references.apply(&mut transformed);
+    Ok(Transformed { template: transformed, preferences: context.alias_preferences })
+}
+
+/// What has to hold before anything can be said of single resources.
+fn check(root: &Node) -> Result<Map, Refusal> {
+    let resources = root.get("Resources").and_then(Node::as_map).filter(|resources| !resources.is_empty());
+    let Some(resources) = resources else {
+        return Err(Refusal::document("'Resources' section is required"));
+    };
+    if let Some((_, resource)) = resources.iter().find(|(_, resource)| resource.as_map().is_none()) {
+        return Err(Refusal::template(
+            "All 'Resources' must be Objects. If you're using YAML, this may be an indentation issue.",
+        )
+        .at(resource.span));
+    }
+    for (id, resource) in resources.iter() {
+        let condition = resource.get("Condition").filter(|condition| condition.truthy());
+        if let Some(condition) = condition.filter(|condition| condition.as_str().is_none()) {
+            return Err(Refusal::template("Every Condition member must be a string.").at(condition.span));
+        }
+        let serverless = resource.get("Type").and_then(Node::as_str).and_then(resource::lookup).is_some();
+        if let Some(properties) = resource.get("Properties").filter(|node| serverless && node.as_map().is_none()) {
+            return Err(Refusal::resource(id, "Attribute 'Properties' should be a map.").at(properties.span));
+        }
+        if let Some(connectors) = resource.get("Connectors") {
+            return Err(Refusal::unsupported(format!("[{id}] has Connectors, which samara does not transform yet"))
+                .at(resource.as_map().and_then(|resource| resource.key_span("Connectors")).or(connectors.span)));
+        }
+    }
+    Ok(resources.clone())
+}
+
+fn prepare(root: &Node, context: &mut Context) -> Result<(), Refusal> {
+    implicit_api::default_bodies(context);
+    implicit_api::add(root.get("Globals"), context)?;
+    globals::merge(root.get("Globals"), context)
+}
+
+/// Whether the published transform goes over to Python 2.7's order: a REST API is there, or is made.
+fn has_rest_api(resources: &Map) -> bool {
+    resources.iter().any(|(_, resource)| match resource.get("Type").and_then(Node::as_str) {
+        Some("AWS::Serverless::Api") => true,
+        Some("AWS::Serverless::Function" | "AWS::Serverless::StateMachine") => {
+            let events = resource.path(&["Properties", "Events"]).and_then(Node::as_map);
+            events
+                .into_iter()
+                .flat_map(Map::iter)
+                .any(|(_, event)| event.get("Type").and_then(Node::as_str) == Some("Api"))
+        }
+        _ => false,
+    })
+}
+
+/// Expands every SAM resource and gives all resources of the finished template.
+fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
+    let mut causes = Vec::new();
+    let mut output = context.resources.clone();
+    let mut turns: Vec<(String, &'static resource::Spec)> = context
+        .ordered_ids()
+        .into_iter()
+        .filter_map(|id| {
+            let spec = resource::lookup(context.kind_of(&id)?)?;
+            Some((id, spec))
+        })
+        .collect();
+    turns.sort_by_key(|(_, spec)| spec.turn());
+    for (id, spec) in turns {
+        let Some(node) = context.resources.get(&id).cloned() else { continue };
+        let expanded = context.note_function_names(&node).and_then(|()| resource::expand(&id, &node, spec, context));
+        let generated = match expanded {
+            Ok(generated) => generated,
+            Err(Refusal::One(cause)) => {
+                causes.extend(Refusal::One(cause).at(node.span).causes());
+                continue;
+            }
+            Err(Refusal::Document(fatal)) => return Err(fatal),
+        };
+        output.remove(&id);
+        for generated in generated {
+            match context.resources.get(&generated.id).filter(|existing| !may_stand_for(&generated, existing)) {
+                Some(_) => causes.extend(duplicate(&id, &generated).at(node.span).causes()),
+                None => {
+                    output.insert(generated.id.clone(), generated.into_node());
+                }
+            }
+        }
+    }
+    let (conditions, generated, refused) = context.preferences.finish(context.partition);
+    causes.extend(refused.into_iter().flat_map(Refusal::causes));
+    if let Some(all) = &mut context.conditions {
+        for (name, definition) in conditions {
+            all.insert(name, definition);
+        }
+    }
+    for generated in generated {
+        output.insert(generated.id.clone(), generated.into_node());
+    }
+    if causes.is_empty() { Ok(output) } else { Err(causes) }
+}
+
+/// Whether a generated resource may have the logical ID of one in the template: when it is that one.
+fn may_stand_for(generated: &Generated, existing: &Node) -> bool {
+    let source = match generated.kind {
+        "AWS::Lambda::Function" => "AWS::Serverless::Function",
+        "AWS::Lambda::LayerVersion" => "AWS::Serverless::LayerVersion",
+        "AWS::ApiGateway::RestApi" => "AWS::Serverless::Api",
+        "AWS::ApiGatewayV2::Api" => "AWS::Serverless::HttpApi",
+        "AWS::DynamoDB::Table" => "AWS::Serverless::SimpleTable",
+        same @ ("AWS::S3::Bucket"
+        | "AWS::SNS::Topic"
+        | "AWS::Cognito::UserPool"
+        | "AWS::ApiGateway::DomainName"
+        | "AWS::ApiGateway::BasePathMapping") => same,
+        _ => return false,
+    };
+    existing.get("Type").and_then(Node::as_str) == Some(source)
+}
+
+fn duplicate(id: &str, generated: &Generated) -> Refusal {
+    Refusal::sentence(format!(
+        "Transforming resource with id [{id}] attempts to create a new resource with id [{}] and type \"{}\". A \
+         resource with that id already exists within this template. Please use a different id for that resource.",
+        generated.id, generated.kind
+    ))
+}
+
+fn assemble(root: &Node, resources: &mut Map, conditions: Option<Map>) -> Node {
+    let mut template = Map::new();
+    let mut conditions = conditions;
+    for (name, section) in root.as_map().into_iter().flat_map(Map::iter) {
+        match name {
+            "Transform" | "Globals" => {}
+            "Resources" => {
+                template.insert(name, Node::from(std::mem::take(resources)).at(section.span));
+            }
+            "Conditions" => match conditions.take() {
+                Some(conditions) => {
+                    template.insert(name, Node::from(conditions).at(section.span));
+                }
+                None => {
+                    template.insert(name, section.clone());
+                }
+            },
+            _ => {
+                template.insert(name, section.clone());
+            }
+        }
+    }
+    if let Some(conditions) = conditions {
+        template.insert("Conditions", Node::from(conditions));
+    }
+    Node::from(template).at(root.span)
+}

@@ -201,12 +201,7 @@ impl Plan {
         Ok(())
     }
 
-    fn scope<'a>(
-        &'a self,
-        resource: &'a Lookup<'a>,
-        exports: &'a Exports,
-        masked: bool,
-    ) -> Scope<'a> {
+    fn scope<'a>(&'a self, resource: &'a Lookup<'a>, exports: &'a Exports, masked: bool) -> Scope<'a> {
         Scope {
             template: &self.target.processed,
             parameters: &self.target.parameters,
@@ -271,11 +266,7 @@ impl Plan {
     }
 
     /// The outputs, resolved.
-    pub(super) fn resolved_outputs(
-        &self,
-        resource: &Lookup<'_>,
-        exports: &Exports,
-    ) -> Result<Vec<Output>, Blocked> {
+    pub(super) fn resolved_outputs(&self, resource: &Lookup<'_>, exports: &Exports) -> Result<Vec<Output>, Blocked> {
         let scope = self.scope(resource, exports, false);
         self.outputs()
             .map(|(key, output)| {

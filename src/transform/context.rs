@@ -1,0 +1,133 @@
+//! What the expansion of one template knows and changes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Options;
+use super::build::Read;
+use super::deployment_preference::Collection;
+use super::generated::Generated;
+use super::openapi::python::{Keys, Py};
+use super::refusal::Refusal;
+use super::resolve::{Parameters, References};
+use super::resource::api::usage_plan::Shared;
+use crate::template::{Map, Node};
+
+/// What the expansion of one template knows and changes.
+pub(crate) struct Context<'a> {
+    /// Region, parameters and the like.
+    pub(crate) options: &'a Options,
+    /// The region's partition.
+    pub(crate) partition: &'static str,
+    /// Values of parameters.
+    pub(crate) parameters: Parameters,
+    /// The template's resources, implicit APIs and Globals in them; events change buckets here.
+    pub(crate) resources: Map,
+    /// Their order where a template has an API: the published transform walks through them in the
+    /// order of a Python 2.7 dictionary, and an API's hash can depend on that.
+    pub(crate) order: Option<Keys>,
+    /// `Conditions`, with those that the transform adds.
+    pub(crate) conditions: Option<Map>,
+    /// `Mappings`.
+    pub(crate) mappings: Option<Map>,
+    /// The bodies of APIs that events have added to, by logical ID.
+    pub(crate) bodies: HashMap<String, Py>,
+    /// APIs whose body the transform writes.
+    pub(crate) managed: BTreeSet<String>,
+    /// Deployment preferences of functions.
+    pub(crate) preferences: Collection,
+    /// What can be referred to, and what was renamed.
+    pub(crate) references: References,
+    /// The usage plan that several APIs share.
+    pub(crate) usage_plan: Shared,
+    /// Record sets of custom domains by logical ID; several APIs add to one.
+    pub(crate) record_sets: BTreeMap<String, Generated>,
+    /// What the rollout has to know of aliases.
+    pub(crate) alias_preferences: Vec<super::AliasPreference>,
+    /// Names of the functions that an API calls: a new name is a new deployment.
+    pub(crate) function_names: BTreeMap<String, String>,
+}
+
+impl Context<'_> {
+    /// The logical IDs in the order in which the published transform meets them.
+    pub(crate) fn ordered_ids(&self) -> Vec<String> {
+        match &self.order {
+            Some(keys) => keys.iter().map(str::to_owned).collect(),
+            None => self.resources.keys().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Adds or replaces a resource.
+    pub(crate) fn put(&mut self, id: &str, node: Node) {
+        self.resources.insert(id, node);
+        if let Some(keys) = &mut self.order {
+            keys.add(id);
+        }
+    }
+
+    /// Takes a resource out.
+    pub(crate) fn take(&mut self, id: &str) {
+        self.resources.remove(id);
+        if let Some(keys) = &mut self.order {
+            keys.remove(id);
+        }
+    }
+
+    /// A resource's type.
+    pub(crate) fn kind_of(&self, id: &str) -> Option<&str> {
+        self.resources.get(id)?.get("Type")?.as_str()
+    }
+
+    /// A resource's properties.
+    pub(crate) fn properties_of(&self, id: &str) -> Option<&Map> {
+        self.resources.get(id)?.get("Properties")?.as_map()
+    }
+
+    /// An API's body as it stands now.
+    pub(crate) fn body(&self, api: &str) -> Option<Py> {
+        if let Some(body) = self.bodies.get(api) {
+            return Some(body.clone());
+        }
+        self.properties_of(api)?.get("DefinitionBody").filter(|body| !body.is_null()).map(Py::from)
+    }
+
+    /// Adds a condition to the template.
+    pub(crate) fn add_condition(&mut self, id: &str, name: &str, definition: Node) -> Result<(), Refusal> {
+        match &mut self.conditions {
+            Some(conditions) => {
+                conditions.insert(name, definition);
+                Ok(())
+            }
+            None => Err(Refusal::resource(id, "A condition is used, but the template has no 'Conditions' section.")),
+        }
+    }
+
+    /// Resolves parameters and mappings, as a few properties allow.
+    pub(crate) fn resolve_with_mappings(&self, node: &Node) -> Result<Node, Refusal> {
+        let resolved = self.parameters.resolve(&mut node.clone())?;
+        super::resolve::find_in_map(&resolved, self.mappings.as_ref())
+    }
+
+    /// Notes the functions that the APIs of `node`'s events call.
+    pub(crate) fn note_function_names(&mut self, node: &Node) -> Result<(), Refusal> {
+        if node.get("Type").and_then(Node::as_str).map(str::trim) != Some("AWS::Serverless::Function") {
+            return Ok(());
+        }
+        let Some(properties) = node.get("Properties").and_then(Node::as_map) else {
+            return Ok(());
+        };
+        let name = properties.get("FunctionName").filter(|name| !name.is_null()).cloned();
+        for (_, event) in properties.get("Events").and_then(Node::as_map).into_iter().flat_map(Map::iter) {
+            let api = event.path(&["Properties", "RestApiId"]).filter(|api| api.truthy());
+            let api = api.map(|api| api.get("Ref").unwrap_or(api)).and_then(Node::as_str);
+            let (Some("Api"), Some(api), Some(name)) = (event.get("Type").and_then(Node::as_str), api, &name) else {
+                continue;
+            };
+            let resolved = self.parameters.resolve(&mut name.clone())?;
+            if resolved.truthy() {
+                let resolved = resolved.as_str().map_or_else(|| Py::from(&resolved).display(), str::to_owned);
+                self.function_names.entry(api.to_owned()).or_default().push_str(&resolved);
+            }
+        }
+        Ok(())
+    }
+}

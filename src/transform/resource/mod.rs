@@ -1,0 +1,253 @@
+//! The types of SAM resources: one file each, one row each.
+
+pub mod api;
+pub mod application;
+pub mod capacity_provider;
+pub mod connector;
+pub mod function;
+pub mod graphql_api;
+pub mod http_api;
+pub mod layer_version;
+pub mod microvm_image;
+pub mod network_connector;
+pub mod simple_table;
+pub mod state_machine;
+pub mod web_function;
+pub mod web_socket_api;
+
+use super::build::Read;
+use super::context::Context;
+use super::generated::{Generated, check_logical_id};
+use super::policies;
+use super::property::Property;
+use super::refusal::Refusal;
+use crate::template::span::Span;
+use crate::template::{Map, Node};
+
+/// A type of SAM resource.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its name, such as `AWS::Serverless::Function`.
+    pub kind: &'static str,
+    /// What it takes.
+    pub properties: &'static [Property],
+    /// Derived resources that can be referred to (`!Ref Function.Alias`), with their types.
+    referable: &'static [(&'static str, &'static str)],
+    /// When it is expanded: functions add to APIs, so they come first.
+    turn: u8,
+    expand: Option<fn(&mut Resource, &mut Context) -> Result<Vec<Generated>, Refusal>>,
+}
+
+impl Spec {
+    /// The property called `name`.
+    pub fn property(&self, name: &str) -> Option<&'static Property> {
+        self.properties.iter().find(|property| property.name == name)
+    }
+
+    /// Whether the native transform expands it.
+    pub fn is_covered(&self) -> bool {
+        self.expand.is_some()
+    }
+
+    pub(crate) fn turn(&self) -> u8 {
+        self.turn
+    }
+}
+
+const fn uncovered(kind: &'static str, properties: &'static [Property]) -> Spec {
+    Spec { kind, properties, referable: &[], turn: 3, expand: None }
+}
+
+/// Every type.
+pub static TYPES: &[Spec] = &[
+    Spec {
+        kind: "AWS::Serverless::Function",
+        properties: function::PROPERTIES,
+        referable: function::REFERABLE,
+        turn: 0,
+        expand: Some(function::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::Api",
+        properties: api::PROPERTIES,
+        referable: api::REFERABLE,
+        turn: 2,
+        expand: Some(api::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::HttpApi",
+        properties: http_api::PROPERTIES,
+        referable: http_api::REFERABLE,
+        turn: 2,
+        expand: Some(http_api::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::SimpleTable",
+        properties: simple_table::PROPERTIES,
+        referable: &[],
+        turn: 3,
+        expand: Some(simple_table::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::LayerVersion",
+        properties: layer_version::PROPERTIES,
+        referable: &[],
+        turn: 3,
+        expand: Some(layer_version::expand),
+    },
+    uncovered("AWS::Serverless::Application", application::PROPERTIES),
+    uncovered("AWS::Serverless::CapacityProvider", capacity_provider::PROPERTIES),
+    uncovered("AWS::Serverless::Connector", connector::PROPERTIES),
+    uncovered("AWS::Serverless::GraphQLApi", graphql_api::PROPERTIES),
+    uncovered("AWS::Serverless::MicrovmImage", microvm_image::PROPERTIES),
+    uncovered("AWS::Serverless::NetworkConnector", network_connector::PROPERTIES),
+    uncovered("AWS::Serverless::StateMachine", state_machine::PROPERTIES),
+    uncovered("AWS::Serverless::WebFunction", web_function::PROPERTIES),
+    uncovered("AWS::Serverless::WebSocketApi", web_socket_api::PROPERTIES),
+];
+
+/// The type called `kind`.
+pub fn lookup(kind: &str) -> Option<&'static Spec> {
+    TYPES.iter().find(|spec| spec.kind == kind)
+}
+
+/// A SAM resource of the template, its properties checked against its table.
+#[derive(Debug)]
+pub(crate) struct Resource {
+    /// Its logical ID.
+    pub(crate) id: String,
+    /// Its properties, Globals merged in.
+    pub(crate) properties: Map,
+    /// Its `DependsOn`.
+    pub(crate) depends_on: Option<Node>,
+    /// Its other attributes.
+    pub(crate) attributes: Map,
+    /// Its place.
+    pub(crate) span: Option<Span>,
+}
+
+impl Resource {
+    /// The property called `name`, when it is there and not null.
+    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
+        self.properties.get(name).filter(|node| !node.is_null())
+    }
+
+    /// The property, when Python takes it for true.
+    pub(crate) fn truthy(&self, name: &str) -> Option<&Node> {
+        self.get(name).filter(|node| node.truthy())
+    }
+
+    /// What everything made from it gets.
+    pub(crate) fn passed_through(&self) -> Map {
+        super::generated::passed_through(&self.attributes)
+    }
+
+    /// The resource itself in plain CloudFormation: with all its attributes.
+    pub(crate) fn main(&self, id: &str, kind: &'static str) -> Result<Generated, Refusal> {
+        let mut resource = Generated::new(id, kind, &self.attributes)?;
+        resource.depends_on = self.depends_on.clone();
+        Ok(resource)
+    }
+
+    /// Refuses it.
+    pub(crate) fn refuse<T>(&self, message: impl Into<String>) -> Result<T, Refusal> {
+        Err(Refusal::resource(self.id.as_str(), message).at(self.span))
+    }
+}
+
+/// Attributes beside `Type`, `Properties` and `DependsOn` that are kept.
+pub(crate) const ATTRIBUTES: [&str; 5] =
+    ["DeletionPolicy", "UpdatePolicy", "Condition", "UpdateReplacePolicy", "Metadata"];
+
+/// Expands one resource.
+pub(crate) fn expand(id: &str, node: &Node, spec: &Spec, context: &mut Context) -> Result<Vec<Generated>, Refusal> {
+    let mut resource = read(id, node, spec)?;
+    let Some(expand) = spec.expand else {
+        return Err(Refusal::unsupported(format!(
+            "[{id}] is of type {}, which samara does not transform yet",
+            spec.kind
+        )));
+    };
+    let mut generated = expand(&mut resource, context)?;
+    for resource in &mut generated {
+        resource.span = resource.span.or(node.span);
+    }
+    for (property, kind) in spec.referable {
+        // As in a dictionary by type: the last one of a type is meant.
+        if let Some(target) = generated.iter().rfind(|resource| resource.kind == *kind) {
+            context.references.add(id, property, &target.id);
+        }
+    }
+    Ok(generated)
+}
+
+fn read(id: &str, node: &Node, spec: &Spec) -> Result<Resource, Refusal> {
+    check_logical_id(id)?;
+    let mut properties = node.get("Properties").and_then(Node::as_map).cloned().unwrap_or_default();
+    if spec.kind == "AWS::Serverless::Function" {
+        policies::expand_templates(id, &mut properties)?;
+    }
+    check_properties(id, &properties, spec.properties, spec.kind, node.span)?;
+    let attributes = ATTRIBUTES.iter().filter_map(|name| Some((*name, node.get(name)?.clone()))).collect();
+    Ok(Resource {
+        id: id.to_owned(),
+        properties,
+        depends_on: node.get("DependsOn").cloned(),
+        attributes,
+        span: node.span,
+    })
+}
+
+/// Checks properties against a table.
+pub(crate) fn check_properties(
+    id: &str,
+    properties: &Map,
+    table: &[Property],
+    kind: &str,
+    span: Option<Span>,
+) -> Result<(), Refusal> {
+    for (name, value) in properties.iter() {
+        if !table.iter().any(|property| property.name == name) {
+            let message = format!("property {name} not defined for resource of type {kind}");
+            return Err(Refusal::resource(id, message).at(properties.key_span(name).or(value.span).or(span)));
+        }
+    }
+    for property in table {
+        let value = properties.get(property.name).filter(|value| !value.is_null());
+        let Some(value) = value else {
+            if property.required {
+                let message = format!("Missing required property '{}'.", property.name);
+                return Err(Refusal::resource(id, message).at(span));
+            }
+            continue;
+        };
+        // Any map of one entry passes for an intrinsic function here, as in the published transform.
+        if property.intrinsics && value.as_map().is_some_and(|map| map.len() == 1) {
+            continue;
+        }
+        if !property.kind.accepts(value) {
+            let message = match property.kind.expected() {
+                Some(expected) => format!("Property '{}' should be {expected}.", property.name),
+                None => format!("Type of property '{}' is invalid.", property.name),
+            };
+            return Err(Refusal::resource(id, message).at(value.span.or(span)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_its_own_name_and_every_property_too() {
+        for (index, spec) in TYPES.iter().enumerate() {
+            assert!(TYPES[..index].iter().all(|other| other.kind != spec.kind), "{}", spec.kind);
+            for (at, property) in spec.properties.iter().enumerate() {
+                assert!(spec.properties[..at].iter().all(|other| other.name != property.name), "{}", property.name);
+            }
+        }
+        assert!(lookup("AWS::Serverless::Nothing").is_none());
+    }
+}
