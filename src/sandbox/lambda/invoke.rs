@@ -134,7 +134,7 @@ async fn run(
     let permit = match Permit::take(call, target) {
         Ok(permit) => permit,
         Err(fault) => {
-            metrics::throttled(call.world, target, started_ms);
+            metrics::throttled(call, target, started_ms);
             return Err(fault);
         }
     };
@@ -154,7 +154,7 @@ async fn run(
             br#"{"errorType":"Samara.InjectedFault","errorMessage":"This error was asked for: the rehearsal injects it"}"#,
         );
     }
-    metrics::invoked(call.world, target, started_ms, &outcome, permit.running());
+    metrics::invoked(call, target, started_ms, &outcome, permit.running());
     Ok(outcome)
 }
 

@@ -1,10 +1,10 @@
 //! What Lambda tells CloudWatch of an invocation.
 
-use std::sync::Arc;
-
+use super::Call;
 use super::invoke::Target;
 use crate::runtime::Outcome;
-use crate::sandbox::state::World;
+use crate::sandbox::cloudwatch::Datum;
+use crate::sandbox::http::Request;
 
 /// One value of one metric, before its dimensions.
 type Value = (&'static str, f64, &'static str);
@@ -27,7 +27,7 @@ fn dimensions(target: &Target) -> Vec<Vec<(&'static str, String)>> {
 }
 
 /// Counts an invocation that ran.
-pub(super) fn invoked(world: &Arc<World>, target: &Target, at_ms: i64, outcome: &Outcome, running: u64) {
+pub(super) fn invoked(call: Call<'_>, target: &Target, at_ms: i64, outcome: &Outcome, running: u64) {
     let errors = if outcome.function_error { 1.0 } else { 0.0 };
     let values: [Value; 5] = [
         ("Invocations", 1.0, "Count"),
@@ -36,18 +36,32 @@ pub(super) fn invoked(world: &Arc<World>, target: &Target, at_ms: i64, outcome: 
         ("Duration", outcome.duration.as_secs_f64() * 1000.0, "Milliseconds"),
         ("ConcurrentExecutions", running as f64, "Count"),
     ];
-    record(world, target, at_ms, &values);
+    record(call, target, at_ms, &values);
 }
 
 /// Counts one that was turned away; it is no invocation and no error.
-pub(super) fn throttled(world: &Arc<World>, target: &Target, at_ms: i64) {
-    record(world, target, at_ms, &[("Throttles", 1.0, "Count")]);
+pub(super) fn throttled(call: Call<'_>, target: &Target, at_ms: i64) {
+    record(call, target, at_ms, &[("Throttles", 1.0, "Count")]);
 }
 
-fn record(world: &Arc<World>, target: &Target, at_ms: i64, values: &[Value]) {
-    let _ = (world, at_ms);
-    for _dimensions in dimensions(target) {
-        for (_name, _value, _unit) in values {}
+fn record(call: Call<'_>, target: &Target, at_ms: i64, values: &[Value]) {
+    let Request { account, region, .. } = call.request;
+    let now_ms = call.world.clock.now_ms();
+    for set in dimensions(target) {
+        let dimensions: Vec<(&str, &str)> = set.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        for &(name, value, unit) in values {
+            let datum = Datum {
+                account,
+                region,
+                namespace: "AWS/Lambda",
+                name,
+                dimensions: &dimensions,
+                value,
+                timestamp_ms: at_ms,
+                unit,
+            };
+            call.world.cloudwatch.record(now_ms, &datum);
+        }
     }
 }
 
