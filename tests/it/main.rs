@@ -8,6 +8,7 @@ mod deploy;
 mod init;
 mod layout;
 mod package;
+mod s3;
 mod support;
 mod templates;
 mod validate;
