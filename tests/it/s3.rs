@@ -167,9 +167,10 @@ impl Moto {
             .stderr(Stdio::null())
             .spawn()
             .expect("moto starts");
+        let moto = Self { process, url: format!("http://localhost:{port}") };
         for _ in 0..300 {
             if std::net::TcpStream::connect(("localhost", port)).is_ok() {
-                return Some(Self { process, url: format!("http://localhost:{port}") });
+                return Some(moto);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
