@@ -4,6 +4,7 @@
 pub mod cloudformation;
 pub mod cloudwatch;
 pub mod error;
+mod http;
 pub mod lambda;
 pub mod s3;
 
@@ -13,10 +14,6 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tokio::sync::OnceCell;
 
 pub use error::{Error, ErrorKind};
@@ -92,7 +89,7 @@ impl Aws {
     /// A missing or impossible region; an unreadable CA bundle.
     pub async fn connect(settings: &Settings) -> Result<Self, ConfigError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client(settings)?)
+            .http_client(http::client(settings)?)
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .timeout_config(
                 TimeoutConfig::builder()
@@ -173,35 +170,6 @@ pub fn is_region(text: &str) -> bool {
         && middle.iter().all(|part| lower(part))
         && !last.is_empty()
         && last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// The SDK's own client reads neither `HTTPS_PROXY`/`NO_PROXY` nor `AWS_CA_BUNDLE`; pipelines need both.
-fn http_client(settings: &Settings) -> Result<SharedHttpClient, ConfigError> {
-    // Plain HTTP is only ever an endpoint on this machine: no TLS to set up, no proxy on the way.
-    if settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
-        return Ok(Builder::new().build_http());
-    }
-    let mut trust = TrustStore::default();
-    if let Some(path) = &settings.ca_bundle {
-        let pem = std::fs::read(path)
-            .map_err(|error| ConfigError::CaBundle { path: path.clone(), reason: error.to_string() })?;
-        trust = trust.with_pem_certificate(pem);
-    }
-    let context = TlsContext::builder().with_trust_store(trust).build().map_err(|error| ConfigError::CaBundle {
-        path: settings.ca_bundle.clone().unwrap_or_default(),
-        reason: error.to_string(),
-    })?;
-    Ok(Builder::new().build_with_connector_fn(move |connector_settings, components| {
-        let mut builder = Connector::builder()
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
-            .tls_context(context.clone());
-        builder.set_connector_settings(connector_settings.cloned());
-        if let Some(components) = components {
-            builder.set_sleep_impl(components.sleep_impl());
-        }
-        builder.build()
-    }))
 }
 
 #[cfg(test)]

@@ -60,6 +60,9 @@ impl Context {
             source,
         })?;
         let terminal = Terminal::new(global.color, global.output);
+        if global.debug {
+            log_to_stderr();
+        }
         Ok(Self { global, terminal, cwd })
     }
 
@@ -117,4 +120,19 @@ impl Context {
         }
         Ok(Aws::connect(&settings).await?)
     }
+}
+
+/// Our own messages only: the SDK's and hyper's would show headers and bodies.
+fn log_to_stderr() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let ours = Targets::new().with_target("samara", LevelFilter::DEBUG);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(anstream::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    // A second one in the same process changes nothing.
+    let _ = tracing_subscriber::registry().with(ours).with(lines).try_init();
 }
