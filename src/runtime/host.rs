@@ -22,10 +22,13 @@ pub struct Host {
     path: OsString,
     runtime_dir: PathBuf,
     environments_dir: PathBuf,
-    interpreters: Mutex<BTreeMap<String, Arc<OnceCell<Result<Interpreter, String>>>>>,
+    interpreters: Mutex<BTreeMap<String, Arc<Search>>>,
     /// Starting is what costs processor time: with more than this at once all get slower.
     pub(super) starts: Arc<Semaphore>,
 }
+
+/// A search for an interpreter that is made once.
+type Search = OnceCell<Result<Interpreter, String>>;
 
 /// A found interpreter.
 #[derive(Clone, Debug, PartialEq, Eq)]

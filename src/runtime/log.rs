@@ -13,7 +13,10 @@ const MAX_LINE: usize = 256 * 1024;
 
 /// Takes the lines of one log stream: name of the stream, line without its end.
 #[derive(Clone)]
-pub struct LogSink(Arc<dyn Fn(&str, &str) + Send + Sync>);
+pub struct LogSink(Arc<Take>);
+
+/// What a sink calls.
+type Take = dyn Fn(&str, &str) + Send + Sync;
 
 impl LogSink {
     /// A sink that calls this.

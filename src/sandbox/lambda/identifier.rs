@@ -78,7 +78,8 @@ fn parse(text: &str) -> Option<Identifier> {
     if let Some(after) = rest.strip_prefix("arn:") {
         let (partition, after) = after.split_once(':')?;
         let letters = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
-        if !partition.is_empty() && !(partition.starts_with("aws") && letters(partition)) {
+        let known = partition.is_empty() || (partition.starts_with("aws") && letters(partition));
+        if !known {
             return None;
         }
         rest = after.strip_prefix("lambda:")?;

@@ -137,11 +137,9 @@ pub(super) fn architectures(body: &Value, settings: &mut Map<String, Value>) -> 
 
 /// Checks what a request sets and puts it into the settings.
 pub(super) fn apply(name: &str, body: &Value, settings: &mut Map<String, Value>) -> Answer<()> {
-    if let Some(role) = body.get("Role").and_then(Value::as_str) {
-        if !is_role(role) {
-            let pattern = r"Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+";
-            return Err(Fault::validation(&format!("'{role}'"), "role", pattern));
-        }
+    if let Some(role) = body.get("Role").and_then(Value::as_str).filter(|role| !is_role(role)) {
+        let pattern = r"Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+";
+        return Err(Fault::validation(&format!("'{role}'"), "role", pattern));
     }
     if let Some(runtime) = body.get("Runtime").and_then(Value::as_str) {
         if RETIRED.contains(&runtime) {
