@@ -1,5 +1,7 @@
 //! The sandbox's Lambda through the real SDK: functions that really run.
 
+#![expect(clippy::disallowed_methods, reason = "how long a real process takes is real time")]
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
@@ -60,19 +62,25 @@ done
 fn zip(files: &[(&str, &str)]) -> Blob {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, content) in files {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
-        zip.write_all(content.as_bytes()).unwrap();
+        zip.start_file(*name, zip::write::SimpleFileOptions::default().unix_permissions(0o755))
+            .expect("as the test set it up");
+        zip.write_all(content.as_bytes()).expect("as the test set it up");
     }
-    Blob::new(zip.finish().unwrap().into_inner())
+    Blob::new(zip.finish().expect("as the test set it up").into_inner())
 }
 
 fn have(program: &str) -> bool {
     let found =
         std::process::Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
-        eprintln!("SKIPPED: {program} is not installed");
+        skipped(program);
     }
     found
+}
+
+#[expect(clippy::print_stderr, reason = "a test that cannot run says why")]
+fn skipped(program: &str) {
+    eprintln!("SKIPPED: {program} is not installed");
 }
 
 fn client(endpoint: &str) -> Client {
@@ -119,7 +127,13 @@ impl Bench {
 
     async fn active(&self, name: &str) {
         for _ in 0..200 {
-            let found = self.lambda.get_function_configuration().function_name(name).send().await.unwrap();
+            let found = self
+                .lambda
+                .get_function_configuration()
+                .function_name(name)
+                .send()
+                .await
+                .expect("as the test set it up");
             if found.state() == Some(&State::Active)
                 && found.last_update_status() == Some(&LastUpdateStatus::Successful)
             {
@@ -131,12 +145,25 @@ impl Bench {
     }
 
     async fn publish(&self, name: &str) -> String {
-        self.lambda.publish_version().function_name(name).send().await.unwrap().version.unwrap()
+        self.lambda
+            .publish_version()
+            .function_name(name)
+            .send()
+            .await
+            .expect("as the test set it up")
+            .version
+            .expect("as the test set it up")
     }
 
     async fn set_variant(&self, name: &str, variant: &str) {
         let environment = Environment::builder().variables("VARIANT", variant).build();
-        self.lambda.update_function_configuration().function_name(name).environment(environment).send().await.unwrap();
+        self.lambda
+            .update_function_configuration()
+            .function_name(name)
+            .environment(environment)
+            .send()
+            .await
+            .expect("as the test set it up");
         self.active(name).await;
     }
 
@@ -147,7 +174,14 @@ impl Bench {
         assert_eq!(self.publish("f").await, "1", "nothing has changed: no new version");
         self.set_variant("f", "two").await;
         assert_eq!(self.publish("f").await, "2");
-        self.lambda.create_alias().function_name("f").name("live").function_version("1").send().await.unwrap();
+        self.lambda
+            .create_alias()
+            .function_name("f")
+            .name("live")
+            .function_version("1")
+            .send()
+            .await
+            .expect("as the test set it up");
     }
 
     async fn invoke(&self, name: &str, qualifier: Option<&str>, event: &Value) -> InvokeOutput {
@@ -164,17 +198,17 @@ impl Bench {
 
     async fn log(&self, group: &str) -> String {
         let mut request = Request::new(Method::POST, "/", "000000000000", "eu-central-1");
-        request.headers.insert("x-amz-target", "Logs_20140328.FilterLogEvents".parse().unwrap());
+        request.headers.insert("x-amz-target", "Logs_20140328.FilterLogEvents".parse().expect("as the test set it up"));
         request.body = json!({ "logGroupName": group }).to_string().into();
         let answer = self.server.world().call(ServiceName::Logs, request).await;
-        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        let answer: Value = serde_json::from_slice(&answer.body).expect("as the test set it up");
         let events = answer["events"].as_array().cloned().unwrap_or_default();
-        events.iter().map(|event| format!("{}\n", event["message"].as_str().unwrap())).collect()
+        events.iter().map(|event| format!("{}\n", event["message"].as_str().expect("as the test set it up"))).collect()
     }
 }
 
 fn payload(output: &InvokeOutput) -> Value {
-    serde_json::from_slice(output.payload().unwrap().as_ref()).unwrap()
+    serde_json::from_slice(output.payload().expect("as the test set it up").as_ref()).expect("as the test set it up")
 }
 
 /// Status, code and message of a refused call.
