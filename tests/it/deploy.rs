@@ -85,3 +85,61 @@ fn an_endpoint_that_is_not_there_is_an_error_with_a_next_step() {
     let line: serde_json::Value = serde_json::from_str(outcome.stdout.trim()).expect("one JSON line");
     assert_eq!((&line["type"], &line["status"]), (&"result".into(), &"failure".into()));
 }
+
+/// Talks to the binary on a pseudo-terminal: waits for each prompt and answers it.
+fn talk(samara: crate::support::samara::Samara, answers: &[(&str, &str)]) -> String {
+    use expectrl::Expect;
+    let mut command = samara.into_command();
+    command.env("TERM", "xterm");
+    let mut session = expectrl::Session::spawn(command).expect("the binary starts");
+    session.set_expect_timeout(Some(std::time::Duration::from_secs(30)));
+    for (prompt, answer) in answers {
+        if let Err(error) = session.expect(prompt) {
+            panic!("waiting for {prompt:?}: {error}");
+        }
+        session.send_line(answer).expect("an answer");
+    }
+    let rest = session.expect(expectrl::Eof).expect("the end");
+    String::from_utf8_lossy(rest.as_bytes()).into_owned()
+}
+
+#[test]
+fn guided_asks_and_saves_and_keeps_comments_and_no_secrets() {
+    let project = Project::with_template(QUEUE);
+    project.write("samconfig.toml", "# Ask Ada first.\nversion = 0.1\n\n[default.deploy.parameters]\n# the team's name for it\nstack_name = \"old\" # since 2020\n");
+    let guided = project.samara(["deploy", "--guided", "--dry-run"]).env("AWS_ENDPOINT_URL", NOBODY);
+    let rest = talk(
+        guided,
+        &[
+            ("Stack Name [old]", "queue-app"),
+            ("AWS Region [eu-central-1]", ""),
+            ("Parameter Name [one]", "three"),
+            ("one of one, two", "two"),
+            ("Parameter Secret", "canary-secret"),
+            ("Confirm changes before deploy [y/N]", "y"),
+            ("Allow the creation of IAM roles [Y/n]", ""),
+            ("Disable rollback [y/N]", ""),
+            ("Save arguments to configuration file [Y/n]", "y"),
+            ("Configuration file [samconfig.toml]", ""),
+            ("Configuration environment [default]", ""),
+        ],
+    );
+    assert!(rest.contains("Dry run"), "{rest}");
+    insta::assert_snapshot!(project.read("samconfig.toml"), @r#"
+    # Ask Ada first.
+    version = 0.1
+
+    [default.deploy.parameters]
+    # the team's name for it
+    stack_name = "queue-app" # since 2020
+    resolve_s3 = true
+    s3_prefix = "queue-app"
+    confirm_changeset = true
+    capabilities = "CAPABILITY_IAM"
+    parameter_overrides = 'Name="two"'
+
+    [default.global.parameters]
+    region = "eu-central-1"
+    "#);
+    project.samara(["deploy", "--dry-run"]).run().expect(0).says("for stack queue-app");
+}
