@@ -108,6 +108,7 @@ impl Error {
                 | deploy::Error::ChangeSet { .. }
                 | deploy::Error::Timeout { .. }
                 | deploy::Error::Failed(_)
+                | deploy::Error::CannotShift { .. }
                 | deploy::Error::NeedsYes { .. }
                 | deploy::Error::MissingParameters { .. }
                 | deploy::Error::WrongCode { .. }

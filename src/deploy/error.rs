@@ -66,6 +66,14 @@ pub enum Error {
         /// What it says.
         shares: String,
     },
+    /// The traffic of a function cannot be shifted.
+    #[error("the traffic of {function} cannot be shifted: {reason}")]
+    CannotShift {
+        /// The function's name in the template.
+        function: String,
+        /// Why.
+        reason: String,
+    },
     /// Something that the old version uses would change under it, and nobody said that it may.
     #[error("{} would change while the old version still uses {}", .names.join(", "), if .names.len() == 1 { "it" } else { "them" })]
     NeedsYes {
@@ -172,6 +180,11 @@ impl Hint for Error {
             Self::AliasIsSplit { .. } => {
                 vec!["`samara rollout status` shows it; `samara rollout resume` or `abort` ends it.".to_owned()]
             }
+            Self::CannotShift { .. } => vec![
+                "--no-rollout deploys it without one: all traffic moves with the stack's update. --strategy and \
+                 --alarm say what the template does not."
+                    .to_owned(),
+            ],
             Self::NeedsYes { .. } => vec![
                 "The new version alone cannot be held back from it. --yes allows it; --no-rollout deploys without a \
                  rollout."

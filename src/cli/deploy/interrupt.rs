@@ -20,6 +20,7 @@ enum State {
     ChangeSet(String),
     Executing,
     Done,
+    Rolling,
 }
 
 impl Phase {
@@ -40,6 +41,17 @@ impl Phase {
         if let Ok(mut state) = self.state.lock() {
             *state = next;
         }
+    }
+
+    /// From here on the rollout hears signals itself.
+    pub(super) fn rolling(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            *state = State::Rolling;
+        }
+    }
+
+    fn is_rolling(&self) -> bool {
+        self.state.lock().is_ok_and(|state| matches!(*state, State::Rolling))
     }
 
     fn statement(&self) -> String {
@@ -68,10 +80,16 @@ impl Phase {
         let failed = |source| Error::File { action: "listen to", path: "signals".into(), source };
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            result = work => result,
-            _ = interrupt.recv() => Err(Error::Interrupted(self.statement())),
-            _ = terminate.recv() => Err(Error::Interrupted(self.statement())),
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                result = &mut work => return result,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if !self.is_rolling() {
+                return Err(Error::Interrupted(self.statement()));
+            }
         }
     }
 }

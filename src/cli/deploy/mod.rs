@@ -3,6 +3,7 @@
 
 mod interrupt;
 mod settings;
+mod shifting;
 mod steps;
 
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::exit::{Error, Status};
+use super::rollout::options::{OnInterrupt, OptionArgs};
 use super::template_file;
 use crate::deploy::guided::{Answers, Defaults, Guide, Refused};
 use crate::deploy::samconfig::{self, Config, NAMES, write};
@@ -31,7 +33,7 @@ use steps::Steps;
 /// its traffic moves step by step, and goes back by itself when the new version is worse.
 ///
 /// Options are read from samconfig.toml, too; what stands on the command line goes before it.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   samara deploy --guided                                   asks everything, and saves the answers
@@ -106,12 +108,14 @@ pub struct DeployArgs {
     /// Who turns SAM resources into CloudFormation
     #[arg(long, value_enum, value_name = "WHO", help_heading = "Transform and rollout")]
     transform: Option<Transformer>,
-    /// How the traffic moves: `Canary10Percent5Minutes`, canary:5%:10m, linear:20%:2m, `AllAtOnce` …
-    #[arg(long, value_name = "STRATEGY", help_heading = "Transform and rollout")]
-    strategy: Option<String>,
     /// Move all traffic with the stack's update
     #[arg(long, conflicts_with = "strategy", help_heading = "Transform and rollout")]
     no_rollout: bool,
+    #[command(flatten)]
+    rollout: OptionArgs,
+    /// What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "How it is shifted and judged")]
+    on_interrupt: Option<OnInterrupt>,
 
     /// Bucket for the code [default: samara's own, made on first use]
     #[arg(long, value_name = "BUCKET", help_heading = "Upload")]

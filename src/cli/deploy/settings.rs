@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
+use crate::cli::rollout::options::OnInterrupt;
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
 use crate::deploy::{OnFailure, change_set, guided};
+use crate::rollout::strategy::Strategy;
+use crate::rollout;
 use crate::template::{Map, Node, Value};
 
 use super::{DeployArgs, Transformer};
@@ -64,7 +67,11 @@ pub(super) struct Settings {
     /// Who transforms.
     pub(super) transform: Transformer,
     /// A strategy that goes before the template's.
-    pub(super) strategy: Option<String>,
+    pub(super) strategy: Option<Strategy>,
+    /// By what the rollout is judged.
+    pub(super) rollout: rollout::Options,
+    /// What a signal does during the rollout.
+    pub(super) on_interrupt: Option<OnInterrupt>,
     /// Never shift traffic slowly.
     pub(super) no_rollout: bool,
     /// Whether everything that would be asked is allowed.
@@ -154,6 +161,13 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         (None, Some(name)) => <Transformer as clap::ValueEnum>::from_str(&name, false)
             .map_err(|_| section.error_at("transform", "`transform` has to be \"native\" or \"aws\""))?,
     };
+    let strategy = match (&args.rollout.strategy, section.string("strategy")?) {
+        (Some(strategy), _) => Some(strategy.clone()),
+        (None, Some(text)) => Some(
+            text.parse().map_err(|error: rollout::names::NotA| section.error_at("strategy", error.to_string()))?,
+        ),
+        (None, None) => None,
+    };
     let stack_name = text(&args.stack_name, "stack_name")?;
     if let Some(name) = &stack_name {
         guided::check_stack_name(name).map_err(Error::Usage)?;
@@ -189,7 +203,9 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         guided: args.guided,
         dry_run: args.dry_run || section.boolean("dry_run")?.unwrap_or(false),
         transform,
-        strategy: text(&args.strategy, "strategy")?,
+        strategy,
+        rollout: args.rollout.options(),
+        on_interrupt: args.on_interrupt,
         no_rollout: args.no_rollout || section.boolean("no_rollout")?.unwrap_or(false),
         yes: args.yes || section.boolean("yes")?.unwrap_or(false),
         save_params: args.save_params,
@@ -250,7 +266,7 @@ pub(super) fn saved(
     text("kms_key_id", &args.kms_key_id);
     text("role_arn", &args.role_arn);
     text("metadata", &args.metadata);
-    text("strategy", &args.strategy);
+    text("strategy", &args.rollout.strategy.as_ref().map(ToString::to_string));
     text("template_file", &args.template_file);
     let on_failure = args.on_failure.map(|on_failure| match OnFailure::from(on_failure) {
         OnFailure::Rollback => "ROLLBACK".to_owned(),

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Transformer;
 use super::interrupt::Phase;
 use super::settings::Settings;
+use super::shifting::{Rejected, Shifting};
 use crate::aws::Aws;
 use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
 use crate::aws::s3::Encryption;
@@ -28,8 +29,8 @@ use crate::ui::prompt;
 
 /// What a deploy works with.
 pub(super) struct Steps<'a> {
-    context: &'a Context,
-    settings: &'a Settings,
+    pub(super) context: &'a Context,
+    pub(super) settings: &'a Settings,
     template: &'a Template,
     base: PathBuf,
     report: Report,
@@ -44,9 +45,9 @@ struct Plain {
 }
 
 /// An alias that is to be shifted, with the version that serves behind it now.
-struct Holding {
-    shift: Shift,
-    alias: LiveAlias,
+pub(super) struct Holding {
+    pub(super) shift: Shift,
+    pub(super) alias: LiveAlias,
 }
 
 impl<'a> Steps<'a> {
@@ -127,6 +128,11 @@ impl<'a> Steps<'a> {
 
         let plain = self.plain(aws, stack, &managed, &packaged, live.as_ref(), &sink).await?;
         let holdings = self.holdings(aws, live.as_ref(), &plain).await?;
+        let shifting = Shifting { steps: self, aws, bucket: &managed.name, stack, report };
+        let rejected = match &live {
+            Some(live) => shifting.check(live, &holdings).await?,
+            None => Vec::new(),
+        };
         let (template, kept) = held(&plain, live.as_ref(), &holdings);
         let change = self.change(stack, self.upload_template(aws, &managed, &template).await?, &template);
         let prepared = match plain.change_set {
@@ -139,6 +145,12 @@ impl<'a> Steps<'a> {
         };
         let ready = match prepared {
             Prepared::Ready(ready) => ready,
+            Prepared::Empty { .. } if !rejected.is_empty() => return Ok(self.nothing_new(&rejected)),
+            // A process before this one ended between the stack's update and the rollout.
+            Prepared::Empty { .. } if !holdings.is_empty() => {
+                phase.rolling();
+                return self.finish(shifting.run(&holdings, &plain.template, &packaged).await?, aws, stack, None);
+            }
             Prepared::Empty { stack: found } => {
                 return self.unchanged(stack, found.map(|found| found.outputs).unwrap_or_default());
             }
@@ -161,19 +173,49 @@ impl<'a> Steps<'a> {
         }
         let deployed = execute(aws, &change, &ready, &sink).await?;
         report.outputs(&deployed.outputs);
-        report.result(
-            "success",
-            json!({
-                "stack_name": stack,
-                "region": aws.region(),
-                "changeset_id": ready.id.id,
-                "express": self.settings.express,
-            }),
-        );
         if self.settings.express {
             report.warning("deployed in Express mode: resources may still be getting ready");
         }
-        Ok(Status::Done)
+        let mut status = Status::Done;
+        if !rejected.is_empty() {
+            rejected.iter().for_each(|one| report.warning(&one.message()));
+        } else if !holdings.is_empty() {
+            phase.rolling();
+            status = shifting.run(&holdings, &plain.template, &packaged).await?;
+        }
+        self.finish(status, aws, stack, Some(&ready.id.id))
+    }
+
+    /// The last line for a program.
+    fn finish(&self, status: Status, aws: &Aws, stack: &str, change_set: Option<&str>) -> Result<Status, Error> {
+        let word = match status {
+            Status::Done => "success",
+            Status::RolledBack => "rolled_back",
+            Status::Held => "held",
+            Status::Conflict => "conflict",
+            Status::Interrupted => "interrupted",
+            Status::Failed | Status::Usage | Status::NoChanges => "failure",
+        };
+        self.report.result(
+            word,
+            json!({
+                "stack_name": stack,
+                "region": aws.region(),
+                "changeset_id": change_set,
+                "express": self.settings.express,
+            }),
+        );
+        Ok(status)
+    }
+
+    /// The code that is deployed was rejected before: nothing would be published.
+    fn nothing_new(&self, rejected: &[Rejected]) -> Status {
+        let messages: Vec<String> = rejected.iter().map(Rejected::message).collect();
+        self.report.result("no_changes", json!({ "message": messages.join("; ") }));
+        if !self.context.terminal.is_json() {
+            messages.iter().for_each(|message| self.report.warning(message));
+        }
+        if self.settings.fail_on_empty { Status::NoChanges } else { Status::Done }
     }
 
     /// Where it goes to; a custom endpoint is always shown.

@@ -1,0 +1,256 @@
+//! After the held deploy: each alias to its new version, judged all the time, and then the stack is
+//! settled. What was rejected once is not tried again by itself.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::steps::{Holding, Steps};
+use crate::aws::Aws;
+use crate::cli::exit::{Error, Status};
+use crate::cli::rollout::target::Target;
+use crate::cli::rollout::{show, signals};
+use crate::deploy::hold;
+use crate::deploy::live::Live;
+use crate::deploy::{self, Event, upload};
+use crate::package::Packaged;
+use crate::rollout::names::Version;
+use crate::rollout::plan::SettlePlan;
+use crate::rollout::run::{Services, Verdict};
+use crate::rollout::settle::StackSettle;
+use crate::rollout::state::Phase;
+use crate::rollout::strategy::Strategy;
+use crate::rollout::verdict::{Outcome, why_words};
+use crate::rollout::{self, Request};
+use crate::template::{Node, write};
+use crate::ui::deploy::Report;
+
+/// A version that was rolled back before, and why.
+#[derive(Clone, Debug)]
+pub(super) struct Rejected {
+    pub(super) alias: String,
+    pub(super) version: String,
+    pub(super) when: String,
+    pub(super) why: String,
+}
+
+impl Rejected {
+    /// In a person's words, with what can be done.
+    pub(super) fn message(&self) -> String {
+        let Self { alias, version, when, why } = self;
+        let (function, name) = alias.split_once(':').unwrap_or((alias, "live"));
+        format!(
+            "version {version} of {alias} was rolled back {when}: {why}. Deploy other code, or try it again with \
+             `samara rollout start --function {function} --alias {name} --to-version {version}`"
+        )
+    }
+}
+
+/// What shifting needs.
+pub(super) struct Shifting<'a> {
+    pub(super) steps: &'a Steps<'a>,
+    pub(super) aws: &'a Aws,
+    pub(super) bucket: &'a str,
+    pub(super) stack: &'a str,
+    pub(super) report: Report,
+}
+
+/// One alias that is to move.
+struct Move<'a> {
+    holding: &'a Holding,
+    request: Request,
+    services: Services,
+}
+
+impl Shifting<'_> {
+    async fn services(&self, holding: &Holding) -> Result<Services, Error> {
+        let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
+        let function = holding.alias.function.parse().map_err(names)?;
+        let alias = holding.alias.alias.parse().map_err(names)?;
+        let target = Target::new(self.aws.clone(), function, alias).await;
+        let mut services = target.with_bucket(self.steps.context, self.bucket);
+        let report = self.report;
+        let sink: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(move |event| report.event(&event));
+        services.settle = Some(Arc::new(StackSettle::new(self.aws.clone(), self.bucket, sink)));
+        Ok(services)
+    }
+
+    /// Before anything is touched: the aliases are free and can be shifted at all. Gives what was
+    /// rejected before and would be deployed again.
+    pub(super) async fn check(&self, live: &Live, holdings: &[Holding]) -> Result<Vec<Rejected>, Error> {
+        let mut rejected = Vec::new();
+        for holding in holdings {
+            let (function, alias) = (&holding.alias.function, &holding.alias.alias);
+            if holding.shift.has_hooks {
+                return Err(deploy::Error::CannotShift {
+                    function: holding.shift.function.clone(),
+                    reason: "its DeploymentPreference has Hooks, which samara does not run yet".to_owned(),
+                }
+                .into());
+            }
+            if self.aws.lambda().is_provisioned(function, alias).await? {
+                return Err(deploy::Error::CannotShift {
+                    function: holding.shift.function.clone(),
+                    reason: format!("its alias {alias} has provisioned concurrency, with which Lambda shifts by itself"),
+                }
+                .into());
+            }
+            self.strategy(holding, live)?;
+            let services = self.services(holding).await?;
+            let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
+            rollout::ensure_free(&services, &function.parse().map_err(names)?, &alias.parse().map_err(names)?).await?;
+            // A version that is published already and is not the one that serves.
+            let Some(version) = live.version(&holding.shift.version) else { continue };
+            if version == holding.alias.version {
+                continue;
+            }
+            let history = services.store.history(10).await?;
+            let last = history.iter().find(|record| record.state.plan.new.to_string() == version);
+            if let Some(record) = last
+                && let Phase::RolledBack { why, .. } = &record.state.phase
+            {
+                rejected.push(Rejected {
+                    alias: format!("{function}:{alias}"),
+                    version: version.to_owned(),
+                    when: show::when(record.state.now()),
+                    why: why_words(why),
+                });
+            }
+        }
+        Ok(rejected)
+    }
+
+    /// Shifts every alias whose version is a new one, and settles the stack.
+    pub(super) async fn run(&self, holdings: &[Holding], plain: &Node, packaged: &Packaged) -> Result<Status, Error> {
+        let report = self.report;
+        let sink = |event: Event| report.event(&event);
+        let live = Live::look(self.aws, self.stack, self.steps.settings.max_wait, &sink).await?;
+        let Some(live) = live else { return Ok(Status::Done) };
+        let settle = self.settle_plan(plain).await?;
+        let mut moves = Vec::new();
+        for holding in holdings {
+            let Some(version) = live.version(&holding.shift.version) else { continue };
+            self.check_code(holding, version, packaged).await?;
+            if version == holding.alias.version {
+                continue;
+            }
+            moves.push(self.prepare(holding, version, &live).await?);
+        }
+        if let Some(last) = moves.last_mut() {
+            last.request.settle = Some(settle.clone());
+        } else {
+            report.say("Settling", format_args!("stack {}", self.stack));
+            let settler = StackSettle::new(self.aws.clone(), self.bucket, Arc::new(move |event| report.event(&event)));
+            settler.apply(&settle).await?;
+            return Ok(Status::Done);
+        }
+        let mut done: Vec<&Move<'_>> = Vec::new();
+        for one in &moves {
+            let verdict = self.roll(one).await?;
+            let status = show::verdict(self.steps.context, &verdict);
+            if verdict.outcome() == Outcome::Succeeded {
+                done.push(one);
+                continue;
+            }
+            if matches!(verdict.outcome(), Outcome::RolledBack | Outcome::Refused) {
+                self.take_back(&done).await?;
+            }
+            return Ok(status);
+        }
+        Ok(Status::Done)
+    }
+
+    async fn roll(&self, one: &Move<'_>) -> Result<Verdict, Error> {
+        let prepared = rollout::prepare(&one.request, &one.services).await?;
+        let plan = prepared.plan.clone();
+        let resume = format!("samara rollout resume --function {} --alias {}", plan.function, plan.alias);
+        let mut signals = signals::listen(self.steps.context, self.steps.settings.on_interrupt, resume);
+        let terminal = self.steps.context.terminal;
+        let sink = |progress: rollout::run::Progress| {
+            if terminal.is_json() {
+                if let rollout::run::Progress::Happened(entry) = &progress {
+                    terminal.json(&json!({ "type": "rollout", "function": plan.function, "alias": plan.alias, "entry": entry }));
+                }
+            } else {
+                show::progress(terminal, &plan, &progress);
+            }
+        };
+        Ok(rollout::start_prepared(prepared, one.request.options.timeout, &one.services, &mut signals, &sink).await?)
+    }
+
+    /// Functions of one stack stay together: when one goes back, those before it do, too.
+    async fn take_back(&self, done: &[&Move<'_>]) -> Result<(), Error> {
+        for one in done {
+            let Some(seen) = one.services.driver.read().await? else { continue };
+            let old: Version =
+                one.holding.alias.version.parse().map_err(|error| Error::from(rollout::Error::from(error)))?;
+            let (function, alias) = (&one.request.function, &one.request.alias);
+            rollout::point_to(&one.services.driver, function, alias, seen, old).await?;
+            self.report.say("Taken back", format_args!("{function}:{alias} to version {old}, with the others of the stack"));
+        }
+        Ok(())
+    }
+
+    async fn prepare<'h>(&self, holding: &'h Holding, version: &str, live: &Live) -> Result<Move<'h>, Error> {
+        let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
+        let services = self.services(holding).await?;
+        let mut options = self.steps.settings.rollout.clone();
+        for alarm in &holding.shift.alarms {
+            let name = live.text(alarm).map_err(|reason| deploy::Error::CannotShift {
+                function: holding.shift.function.clone(),
+                reason: format!("an alarm of its DeploymentPreference cannot be told: {reason}"),
+            })?;
+            if let Some(name) = name.filter(|name| !options.alarms.contains(name)) {
+                options.alarms.push(name);
+            }
+        }
+        let request = Request {
+            function: holding.alias.function.parse().map_err(names)?,
+            alias: holding.alias.alias.parse().map_err(names)?,
+            new: version.parse().map_err(names)?,
+            strategy: self.strategy(holding, live)?,
+            options,
+            settle: None,
+        };
+        Ok(Move { holding, request, services })
+    }
+
+    fn strategy(&self, holding: &Holding, live: &Live) -> Result<Strategy, Error> {
+        if let Some(strategy) = &self.steps.settings.strategy {
+            return Ok(strategy.clone());
+        }
+        let cannot = |reason: String| {
+            Error::from(deploy::Error::CannotShift { function: holding.shift.function.clone(), reason })
+        };
+        let Some(node) = &holding.shift.strategy else {
+            return Err(cannot("its DeploymentPreference has no Type".to_owned()));
+        };
+        let text = live.text(node).map_err(|reason| cannot(format!("its strategy cannot be told: {reason}")))?;
+        text.unwrap_or_default().parse().map_err(|error: rollout::names::NotA| cannot(error.to_string()))
+    }
+
+    /// What was published is what was uploaded, or no traffic moves.
+    async fn check_code(&self, holding: &Holding, version: &str, packaged: &Packaged) -> Result<(), Error> {
+        let uploaded = packaged.uploads.iter().find(|upload| {
+            upload.used_by.iter().any(|(resource, _)| *resource == holding.shift.function)
+        });
+        let Some(expected) = uploaded.and_then(|upload| upload.sha256_base64.clone()) else { return Ok(()) };
+        let function = &holding.alias.function;
+        let found = self.aws.lambda().configuration(function, version).await?;
+        let Some(found) = found.map(|found| found.code_sha256).filter(|found| *found != expected) else { return Ok(()) };
+        Err(deploy::Error::WrongCode { function: function.clone(), version: version.to_owned(), found, expected }.into())
+    }
+
+    async fn settle_plan(&self, plain: &Node) -> Result<SettlePlan, Error> {
+        let settings = self.steps.settings;
+        let template_key = upload::put(self.aws, self.bucket, &write::json(plain)).await?;
+        Ok(SettlePlan {
+            stack: self.stack.to_owned(),
+            template_key,
+            parameters: hold::parameter_names(plain),
+            capabilities: settings.capabilities.clone(),
+            role_arn: settings.role_arn.clone(),
+            notification_arns: settings.notification_arns.clone().unwrap_or_default(),
+        })
+    }
+}
