@@ -63,6 +63,9 @@ pub enum Error {
     /// The rehearsal cannot go on.
     #[error(transparent)]
     Rehearse(#[from] crate::rehearse::Error),
+    /// The template needs AWS's own transform; the findings were printed already.
+    #[error("{0}")]
+    Unsupported(String),
     /// A signal came; the text says what goes on without us.
     #[error("{0}")]
     Interrupted(String),
@@ -96,6 +99,7 @@ impl Error {
             Self::Init(_) => Status::Failed,
             Self::Rollout(error) => of_rollout(error),
             Self::Usage(_) => Status::Usage,
+            Self::Unsupported(_) => Status::Failed,
             Self::Interrupted(_) => Status::Interrupted,
             Self::Deploy(error) => match error {
                 deploy::Error::Failed(failure) if failure.is_rolled_back() => Status::RolledBack,
@@ -147,6 +151,10 @@ impl Hint for Error {
             Self::Package(error) => error.hints(),
             Self::Samconfig(error) => error.hints(),
             Self::Deploy(error) => error.hints(),
+            Self::Unsupported(_) => vec![
+                "--transform aws lets CloudFormation do it, through the change set; everything else stays the same."
+                    .to_owned(),
+            ],
             Self::Rehearse(error) => error.hints(),
             Self::Usage(_) | Self::Interrupted(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
             Self::Rollout(error) => error.hints(),

@@ -1,7 +1,8 @@
 //! Which aliases of a template want their traffic shifted, and how: what `DeploymentPreference` says,
 //! whoever transforms the template. Pure.
 
-use crate::template::{Map, Node, Template};
+use crate::template::{Map, Node, Template, Value};
+use crate::transform::AliasPreference;
 
 /// A function whose new version is to take its traffic step by step.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,24 @@ pub struct Shift {
     pub alarms: Vec<Node>,
     /// Whether there are `Hooks`.
     pub has_hooks: bool,
+}
+
+impl From<AliasPreference> for Shift {
+    fn from(preference: AliasPreference) -> Self {
+        let alarms = match preference.alarms {
+            Some(Node { value: Value::List(items), .. }) => items,
+            other => other.into_iter().collect(),
+        };
+        let hooks = [&preference.pre_traffic_hook, &preference.post_traffic_hook];
+        Self {
+            function: preference.function_logical_id,
+            alias: preference.alias_logical_id,
+            version: preference.version_logical_id,
+            strategy: preference.strategy,
+            alarms,
+            has_hooks: hooks.iter().any(|hook| hook.as_ref().is_some_and(|node| !node.is_null())),
+        }
+    }
 }
 
 const FUNCTION: &str = "AWS::Serverless::Function";

@@ -23,7 +23,9 @@ use crate::deploy::shift::{self, Shift};
 use crate::deploy::{self, Event, Prepared, StackChange, execute, prepare, upload};
 use crate::package::bucket::{self, ManagedBucket};
 use crate::package::{self, Packaged};
+use crate::diagnostic::Diagnostics;
 use crate::template::{Node, Template, parameters, write};
+use crate::transform;
 use crate::ui::deploy::Report;
 use crate::ui::prompt;
 
@@ -298,12 +300,37 @@ impl<'a> Steps<'a> {
 
     /// samara's own transform. `values` are the stack's parameters, which hold where none is given.
     fn native(&self, packaged: &Node, region: &str, values: &BTreeMap<String, String>) -> Result<Plain, Error> {
-        let _ = (region, values);
-        if packaged.get("Transform").is_some() {
-            return Err(Error::Usage("this build has no transform of its own yet: use --transform aws".to_owned()));
+        let template = Template { source: self.template.source.clone(), root: packaged.clone() };
+        if !transform::is_needed(&template) {
+            return Ok(Plain { template: template.root, shifts: Vec::new(), change_set: None });
         }
-        let shifts = self.shifts(packaged);
-        Ok(Plain { template: packaged.clone(), shifts, change_set: None })
+        let mut parameters = values.clone();
+        parameters.extend(self.settings.overrides.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let options = transform::Options {
+            region: region.to_owned(),
+            parameters,
+            deployment_preference: transform::DeploymentPreference::Disabled,
+        };
+        let transformed = transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
+        let mut shifts: Vec<Shift> =
+            transformed.preferences.into_iter().filter(|one| one.enabled).map(Shift::from).collect();
+        if self.settings.strategy.is_some() {
+            let others = self.shifts(&transformed.template);
+            shifts.extend(others.into_iter().filter(|other| shifts.iter().all(|one| one.function != other.function)).collect::<Vec<_>>());
+        }
+        if self.settings.no_rollout {
+            shifts.clear();
+        }
+        Ok(Plain { template: transformed.template, shifts, change_set: None })
+    }
+
+    /// What is wrong is shown with its line; what is only not covered here can be done by AWS.
+    fn not_transformed(&self, findings: &Diagnostics) -> Error {
+        let error = self.context.failed("transform", findings);
+        if findings.items.iter().any(|item| item.rule == transform::UNSUPPORTED) {
+            return Error::Unsupported(error.to_string());
+        }
+        error
     }
 
     fn shifts(&self, plain: &Node) -> Vec<Shift> {
