@@ -1,14 +1,14 @@
 //! `samara rollout`: shift an alias's traffic to another version, and back.
 
 mod back;
-mod options;
+pub(crate) mod options;
 mod plan;
-mod show;
-mod signals;
+pub(crate) mod show;
+pub(crate) mod signals;
 mod start;
 mod status;
 mod take_over;
-mod target;
+pub(crate) mod target;
 
 use clap::{Args, Subcommand};
 

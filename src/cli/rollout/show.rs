@@ -44,7 +44,7 @@ pub(crate) fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
 }
 
 /// The plan for programs.
-pub(super) fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
+pub(crate) fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
     json!({
         "schema": 1,
         "function": plan.function,
@@ -91,7 +91,7 @@ pub(crate) fn status_of(outcome: Outcome) -> Status {
 }
 
 /// A time for people.
-pub(super) fn when(at: Time) -> String {
+pub(crate) fn when(at: Time) -> String {
     time::OffsetDateTime::from_unix_timestamp(at.0.div_euclid(1000))
         .map_or_else(|_| at.clock(), |moment| format!("{} {} UTC", moment.date(), at.clock()))
 }

@@ -16,7 +16,7 @@ fn end() -> ! {
 }
 
 /// Listens in the background; what the rollout is to do comes out of the receiver.
-pub(super) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resume: String) -> mpsc::Receiver<Signal> {
+pub(crate) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resume: String) -> mpsc::Receiver<Signal> {
     let (sender, receiver) = mpsc::channel(4);
     let terminal = context.terminal;
     let may_ask = context.may_ask();

@@ -37,7 +37,7 @@ pub(super) struct TargetArgs {
 
 /// An alias, and AWS.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub(super) aws: Aws,
     pub(super) function: FunctionName,
     pub(super) alias: AliasName,
@@ -102,6 +102,12 @@ fn alias_of(arn: &str) -> Option<(FunctionName, AliasName)> {
 }
 
 impl Target {
+    /// An alias that is known already.
+    pub(crate) async fn new(aws: Aws, function: FunctionName, alias: AliasName) -> Self {
+        let clock = Clock::of(aws.endpoint_url()).await;
+        Self { aws, function, alias, clock, journal_bucket: None }
+    }
+
     /// `function:alias`.
     pub(super) fn name(&self) -> String {
         format!("{}:{}", self.function, self.alias)
@@ -131,7 +137,8 @@ impl Target {
         Ok(self.with_bucket(context, &bucket.name))
     }
 
-    fn with_bucket(&self, context: &Context, bucket: &str) -> Services {
+    /// Everything that a rollout needs, with this bucket.
+    pub(crate) fn with_bucket(&self, context: &Context, bucket: &str) -> Services {
         let user = context.env("USER").or_else(|| context.env("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = Some(host.trim().to_owned()).filter(|host| !host.is_empty()).or_else(|| context.env("HOSTNAME"));
