@@ -96,7 +96,9 @@ impl Live {
                     .ok_or_else(|| format!("the stack has no {name}")),
             },
             Some(("Fn::If", arguments)) => {
-                let Some([condition, yes, no]) = arguments.as_list() else { return Err("Fn::If wants three things".to_owned()) };
+                let Some([condition, yes, no]) = arguments.as_list() else {
+                    return Err("Fn::If wants three things".to_owned());
+                };
                 let holds = self.holds(condition.as_str().unwrap_or_default())?;
                 self.text(if holds { yes } else { no })
             }
@@ -120,7 +122,8 @@ impl Live {
         }
         let source = Arc::new(Source::new("the stack's template", ""));
         let template = Template { source, root: self.template.clone() };
-        let all = conditions::evaluate(&template, &scope).map_err(|_| format!("the condition {name} cannot be told"))?;
+        let all =
+            conditions::evaluate(&template, &scope).map_err(|_| format!("the condition {name} cannot be told"))?;
         all.get(name).copied().ok_or_else(|| format!("there is no condition {name}"))
     }
 

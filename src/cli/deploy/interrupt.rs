@@ -69,7 +69,7 @@ impl Phase {
                 "interrupted: CloudFormation goes on with stack {stack}; the same command waits for it and goes on from \
                  there, `aws cloudformation cancel-update-stack --stack-name {stack}` takes an update back"
             ),
-            State::Done => {
+            State::Done | State::Rolling => {
                 format!("interrupted: stack {stack} is deployed; running the same command again goes on from there")
             }
         }

@@ -9,8 +9,8 @@ use crate::cli::rollout::options::OnInterrupt;
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
 use crate::deploy::{OnFailure, change_set, guided};
-use crate::rollout::strategy::Strategy;
 use crate::rollout;
+use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
 
 use super::{DeployArgs, Transformer};
@@ -163,9 +163,9 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
     };
     let strategy = match (&args.rollout.strategy, section.string("strategy")?) {
         (Some(strategy), _) => Some(strategy.clone()),
-        (None, Some(text)) => Some(
-            text.parse().map_err(|error: rollout::names::NotA| section.error_at("strategy", error.to_string()))?,
-        ),
+        (None, Some(text)) => {
+            Some(text.parse().map_err(|error: rollout::names::NotA| section.error_at("strategy", error.to_string()))?)
+        }
         (None, None) => None,
     };
     let stack_name = text(&args.stack_name, "stack_name")?;

@@ -91,7 +91,9 @@ impl Shifting<'_> {
             if self.aws.lambda().is_provisioned(function, alias).await? {
                 return Err(deploy::Error::CannotShift {
                     function: holding.shift.function.clone(),
-                    reason: format!("its alias {alias} has provisioned concurrency, with which Lambda shifts by itself"),
+                    reason: format!(
+                        "its alias {alias} has provisioned concurrency, with which Lambda shifts by itself"
+                    ),
                 }
                 .into());
             }
@@ -169,7 +171,9 @@ impl Shifting<'_> {
         let sink = |progress: rollout::run::Progress| {
             if terminal.is_json() {
                 if let rollout::run::Progress::Happened(entry) = &progress {
-                    terminal.json(&json!({ "type": "rollout", "function": plan.function, "alias": plan.alias, "entry": entry }));
+                    terminal.json(
+                        &json!({ "type": "rollout", "function": plan.function, "alias": plan.alias, "entry": entry }),
+                    );
                 }
             } else {
                 show::progress(terminal, &plan, &progress);
@@ -186,7 +190,8 @@ impl Shifting<'_> {
                 one.holding.alias.version.parse().map_err(|error| Error::from(rollout::Error::from(error)))?;
             let (function, alias) = (&one.request.function, &one.request.alias);
             rollout::point_to(&one.services.driver, function, alias, seen, old).await?;
-            self.report.say("Taken back", format_args!("{function}:{alias} to version {old}, with the others of the stack"));
+            self.report
+                .say("Taken back", format_args!("{function}:{alias} to version {old}, with the others of the stack"));
         }
         Ok(())
     }
@@ -231,14 +236,18 @@ impl Shifting<'_> {
 
     /// What was published is what was uploaded, or no traffic moves.
     async fn check_code(&self, holding: &Holding, version: &str, packaged: &Packaged) -> Result<(), Error> {
-        let uploaded = packaged.uploads.iter().find(|upload| {
-            upload.used_by.iter().any(|(resource, _)| *resource == holding.shift.function)
-        });
+        let uploaded = packaged
+            .uploads
+            .iter()
+            .find(|upload| upload.used_by.iter().any(|(resource, _)| *resource == holding.shift.function));
         let Some(expected) = uploaded.and_then(|upload| upload.sha256_base64.clone()) else { return Ok(()) };
         let function = &holding.alias.function;
         let found = self.aws.lambda().configuration(function, version).await?;
-        let Some(found) = found.map(|found| found.code_sha256).filter(|found| *found != expected) else { return Ok(()) };
-        Err(deploy::Error::WrongCode { function: function.clone(), version: version.to_owned(), found, expected }.into())
+        let Some(found) = found.map(|found| found.code_sha256).filter(|found| *found != expected) else {
+            return Ok(());
+        };
+        Err(deploy::Error::WrongCode { function: function.clone(), version: version.to_owned(), found, expected }
+            .into())
     }
 
     async fn settle_plan(&self, plain: &Node) -> Result<SettlePlan, Error> {

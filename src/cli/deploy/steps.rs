@@ -21,9 +21,9 @@ use crate::deploy::live::{self, Live, LiveAlias};
 use crate::deploy::review::{Effect, Review};
 use crate::deploy::shift::{self, Shift};
 use crate::deploy::{self, Event, Prepared, StackChange, execute, prepare, upload};
+use crate::diagnostic::Diagnostics;
 use crate::package::bucket::{self, ManagedBucket};
 use crate::package::{self, Packaged};
-use crate::diagnostic::Diagnostics;
 use crate::template::{Node, Template, parameters, write};
 use crate::transform;
 use crate::ui::deploy::Report;
@@ -311,12 +311,18 @@ impl<'a> Steps<'a> {
             parameters,
             deployment_preference: transform::DeploymentPreference::Disabled,
         };
-        let transformed = transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
+        let transformed =
+            transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
         let mut shifts: Vec<Shift> =
             transformed.preferences.into_iter().filter(|one| one.enabled).map(Shift::from).collect();
         if self.settings.strategy.is_some() {
             let others = self.shifts(&transformed.template);
-            shifts.extend(others.into_iter().filter(|other| shifts.iter().all(|one| one.function != other.function)).collect::<Vec<_>>());
+            shifts.extend(
+                others
+                    .into_iter()
+                    .filter(|other| shifts.iter().all(|one| one.function != other.function))
+                    .collect::<Vec<_>>(),
+            );
         }
         if self.settings.no_rollout {
             shifts.clear();
