@@ -26,6 +26,22 @@ pub struct Iam {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Account {
     roles: BTreeMap<String, Role>,
+    /// Customer-managed policies by ARN.
+    #[serde(default)]
+    policies: BTreeMap<String, Policy>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Policy {
+    name: String,
+    id: String,
+    arn: String,
+    path: String,
+    created_ms: i64,
+    description: Option<String>,
+    /// By their number.
+    versions: BTreeMap<u32, String>,
+    default: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,6 +171,16 @@ impl Call<'_> {
                 result.text("IsTruncated", "false");
             }),
             "SimulatePrincipalPolicy" => self.simulate(),
+            "CreatePolicy" => self.create_policy(),
+            "GetPolicy" => {
+                let (policy, attached) = self.policy()?;
+                Ok(self.ok(|result| {
+                    result.element("Policy", |element| write_policy(element, &policy, attached));
+                }))
+            }
+            "GetPolicyVersion" => self.get_policy_version(),
+            "CreatePolicyVersion" => self.create_policy_version(),
+            "DeletePolicy" => self.delete_policy(),
             other => Err(Fault::not_implemented("IAM", other)),
         }
     }
@@ -281,9 +307,9 @@ impl Call<'_> {
 
     fn attach(&self) -> Answer {
         let arn = self.required("PolicyArn")?;
-        // The list of AWS's own policies is not here; customer-managed ones cannot be made here.
+        // The list of AWS's own policies is not here.
         let is_aws = arn.split(':').nth(4) == Some("aws") && arn.contains(":policy/");
-        if !is_aws {
+        if !is_aws && self.policy().is_err() {
             let text = format!("Policy {arn} does not exist or is not attachable.");
             return Err(Fault::new(404, "NoSuchEntity", text));
         }
@@ -293,6 +319,106 @@ impl Call<'_> {
             }
             Ok(())
         })
+    }
+
+    fn create_policy(&self) -> Answer {
+        let name = self.required("PolicyName")?;
+        let path = self.parameters.get("Path").unwrap_or("/");
+        let arn = format!("arn:aws:iam::{}:policy{path}{name}", self.request.account);
+        let policy = Policy {
+            name: name.to_owned(),
+            id: format!("ANPA{}", new_id()),
+            arn: arn.clone(),
+            path: path.to_owned(),
+            created_ms: self.now_ms,
+            description: self.parameters.get("Description").map(str::to_owned),
+            versions: BTreeMap::from([(1, self.document("PolicyDocument")?)]),
+            default: 1,
+        };
+        self.iam.accounts.write(|accounts| {
+            let policies = &mut accounts.entry(self.request.account.clone()).or_default().policies;
+            if policies.contains_key(&arn) {
+                let text = format!("A policy called {name} already exists. Duplicate names are not allowed.");
+                return Err(Fault::new(409, "EntityAlreadyExists", text));
+            }
+            policies.insert(arn, policy.clone());
+            Ok(())
+        })?;
+        Ok(self.ok(|result| {
+            result.element("Policy", |element| write_policy(element, &policy, 0));
+        }))
+    }
+
+    /// The policy that the request names, and how many roles have it.
+    fn policy(&self) -> Result<(Policy, usize), Fault> {
+        let arn = self.required("PolicyArn")?;
+        let find = |accounts: &BTreeMap<String, Account>| {
+            let account = accounts.get(&self.request.account)?;
+            let has = |role: &&Role| role.attached.iter().any(|attached| attached == arn);
+            Some((account.policies.get(arn)?.clone(), account.roles.values().filter(has).count()))
+        };
+        self.iam.accounts.read(find).ok_or_else(|| no_policy(arn))
+    }
+
+    fn get_policy_version(&self) -> Answer {
+        let (policy, _) = self.policy()?;
+        let id = self.required("VersionId")?;
+        let number = id.strip_prefix('v').and_then(|number| number.parse().ok()).unwrap_or(0);
+        let document = policy.versions.get(&number).ok_or_else(|| {
+            Fault::new(
+                404,
+                "NoSuchEntity",
+                format!("Policy {} version {id} does not exist or is not attachable.", policy.arn),
+            )
+        })?;
+        Ok(self.ok(|result| {
+            result.element("PolicyVersion", |version| {
+                version
+                    .text("Document", encode(document))
+                    .text("VersionId", id)
+                    .text("IsDefaultVersion", (number == policy.default).to_string());
+            });
+        }))
+    }
+
+    fn create_policy_version(&self) -> Answer {
+        let arn = self.required("PolicyArn")?;
+        let document = self.document("PolicyDocument")?;
+        let becomes_default = self.parameters.is_true("SetAsDefault");
+        let number = self.iam.accounts.write(|accounts| {
+            let policy = accounts.get_mut(&self.request.account).and_then(|account| account.policies.get_mut(arn));
+            let policy = policy.ok_or_else(|| no_policy(arn))?;
+            let number = policy.versions.last_key_value().map_or(1, |(number, _)| number + 1);
+            policy.versions.insert(number, document);
+            if becomes_default {
+                policy.default = number;
+            }
+            // AWS keeps five and refuses the sixth; here the oldest that is not the default makes room.
+            let oldest = policy.versions.keys().copied().find(|number| *number != policy.default);
+            if let Some(oldest) = oldest.filter(|_| policy.versions.len() > 5) {
+                policy.versions.remove(&oldest);
+            }
+            Ok(number)
+        })?;
+        Ok(self.ok(|result| {
+            result.element("PolicyVersion", |version| {
+                version.text("VersionId", format!("v{number}")).text("IsDefaultVersion", becomes_default.to_string());
+            });
+        }))
+    }
+
+    fn delete_policy(&self) -> Answer {
+        let (policy, attached) = self.policy()?;
+        if attached > 0 {
+            let text = "Cannot delete a policy attached to entities.";
+            return Err(Fault::new(409, "DeleteConflict", text));
+        }
+        self.iam.accounts.write(|accounts| {
+            if let Some(account) = accounts.get_mut(&self.request.account) {
+                account.policies.remove(&policy.arn);
+            }
+        });
+        Ok(self.done())
     }
 
     /// Every principal may do everything here, and says so.
@@ -346,6 +472,28 @@ fn no_role_policy(name: &str) -> Fault {
     Fault::new(404, "NoSuchEntity", format!("The role policy with name {name} cannot be found."))
 }
 
+fn no_policy(arn: &str) -> Fault {
+    Fault::new(404, "NoSuchEntity", format!("Policy {arn} was not found."))
+}
+
+fn write_policy(element: &mut Writer, policy: &Policy, attached: usize) {
+    element
+        .text("PolicyName", &policy.name)
+        .text("PolicyId", &policy.id)
+        .text("Arn", &policy.arn)
+        .text("Path", &policy.path)
+        .text("DefaultVersionId", format!("v{}", policy.default))
+        .text("AttachmentCount", attached.to_string())
+        .text("IsAttachable", "true")
+        .optional("Description", policy.description.as_ref())
+        .text("CreateDate", iso_time(policy.created_ms));
+}
+
+fn iso_time(milliseconds: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(milliseconds / 1000).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
 /// Seventeen characters as in IAM's unique ids.
 fn new_id() -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -358,14 +506,12 @@ fn encode(document: &str) -> String {
 }
 
 fn write_role(element: &mut Writer, role: &Role, whole: bool) {
-    let created = OffsetDateTime::from_unix_timestamp(role.created_ms / 1000).ok();
-    let created = created.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default();
     element
         .text("Path", &role.path)
         .text("RoleName", &role.name)
         .text("RoleId", &role.id)
         .text("Arn", &role.arn)
-        .text("CreateDate", created)
+        .text("CreateDate", iso_time(role.created_ms))
         .text("AssumeRolePolicyDocument", encode(&role.trust))
         .optional("Description", role.description.as_ref())
         .text("MaxSessionDuration", role.max_session_s.to_string());

@@ -19,6 +19,8 @@ pub mod query;
 pub mod router;
 pub mod s3;
 pub mod server;
+pub mod sns;
+pub mod sqs;
 pub mod state;
 mod sts;
 pub mod xml;

@@ -10,6 +10,7 @@ use parking::RwLock;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::Error;
 use super::clock::Clock;
 use super::cloudformation::CloudFormation;
 use super::cloudwatch::CloudWatch;
@@ -19,8 +20,9 @@ use super::lambda::Lambda;
 use super::logs::Logs;
 use super::router::ServiceName;
 use super::s3::S3;
+use super::sns::Sns;
+use super::sqs::Sqs;
 use super::sts;
-use super::{Error, query};
 
 pub(super) mod parking {
     //! `std`'s lock without poisoning: a panic in one request must not take the others with it.
@@ -61,6 +63,10 @@ pub struct World {
     pub logs: Logs,
     /// Metrics and alarms.
     pub cloudwatch: CloudWatch,
+    /// Queues.
+    pub sqs: Sqs,
+    /// Topics.
+    pub sns: Sns,
     endpoint_url: OnceLock<String>,
     saved_clock: Persisted<SavedClock>,
 }
@@ -101,6 +107,8 @@ impl World {
             lambda: Lambda::open(&dir.join("lambda"))?,
             logs: Logs::open(&dir.join("logs"))?,
             cloudwatch: CloudWatch::open(&dir.join("cloudwatch"))?,
+            sqs: Sqs::open(dir)?,
+            sns: Sns::open(dir)?,
             endpoint_url: OnceLock::new(),
             saved_clock,
         }))
@@ -128,10 +136,8 @@ impl World {
                 ServiceName::Lambda => self.lambda.handle(self, request).await,
                 ServiceName::Logs => self.logs.handle(self, request).await,
                 ServiceName::CloudWatch => self.cloudwatch.handle(self, request).await,
-                other => {
-                    let fault = query::Fault::not_implemented(&format!("{other:?}"), "any");
-                    query::fault(&request, "", &fault)
-                }
+                ServiceName::Sqs => self.sqs.handle(self, request).await,
+                ServiceName::Sns => self.sns.handle(self, request).await,
             }
         })
     }
@@ -153,6 +159,8 @@ impl World {
         self.cloudformation.flush()?;
         self.logs.flush()?;
         self.cloudwatch.flush()?;
+        self.sqs.flush()?;
+        self.sns.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
     }
@@ -170,7 +178,9 @@ impl World {
             ServiceName::CloudFormation => self.cloudformation.flush(),
             ServiceName::Logs => self.logs.flush(),
             ServiceName::CloudWatch => self.cloudwatch.commit(),
-            _ => Ok(()),
+            ServiceName::Sqs => self.sqs.flush(),
+            ServiceName::Sns => self.sns.flush(),
+            ServiceName::S3 | ServiceName::Sts => Ok(()),
         }
     }
 
