@@ -38,6 +38,7 @@ complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print ve
 complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
 complete -c samara -n "__fish_samara_needs_command" -f -a "init" -d 'Begin an application: a folder with template, code, unit test, event and README'
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
+complete -c samara -n "__fish_samara_needs_command" -f -a "rollout" -d 'Shift an alias\'s traffic to another version step by step, judged all the time, and back by itself'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
 complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
@@ -147,6 +148,180 @@ complete -c samara -n "__fish_samara_using_subcommand package" -l sandbox -d 'Us
 complete -c samara -n "__fish_samara_using_subcommand package" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand package" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand package" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "plan" -d 'Shift the alias to another version, and take it back when that is worse'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "start" -d 'Shift the alias to another version, and take it back when that is worse'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "status" -d 'Show the alias, the rollout under way and the last ones'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "resume" -d 'Carry on, or take back, a rollout that is under way'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "promote" -d 'Carry on, or take back, a rollout that is under way'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "abort" -d 'Carry on, or take back, a rollout that is under way'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "rollback" -d 'Go back to the version that served before, in one write of the alias'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l to-version -d 'Version that is to serve [default: the newest published one]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+continue\t'Go on'
+rollback\t'Go back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+hold\t'Stay at this weight until it can be read again'
+continue\t'Go on without'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l no-bake -d 'Do not watch it at 100 %'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l to-version -d 'Version that is to serve [default: the newest published one]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+continue\t'Go on'
+rollback\t'Go back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+hold\t'Stay at this weight until it can be read again'
+continue\t'Go on without'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l no-bake -d 'Do not watch it at 100 %'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l to-version -d 'Version to go back to [default: the one that served before the last rollout]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand completions" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand completions" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
