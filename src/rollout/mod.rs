@@ -27,9 +27,9 @@ use tokio::sync::mpsc;
 use crate::aws;
 use crate::hint::Hint;
 
-use analysis::Criteria;
 use analysis::alarms::{AlarmReading, AlarmState};
 use analysis::limits::Limit;
+use analysis::{Baseline, Criteria};
 use content::{Content, Seen};
 use driver::alias::by_hand;
 use names::{AliasName, FunctionName, Time, Version};
@@ -234,9 +234,26 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         evidence::read_alarms(cloudwatch, &options.alarms),
     );
     let (facts, mut warnings) = facts?;
+    // Who goes on blind later goes on blind now; everybody else finds out before anything is touched.
+    let goes_on_blind = options.on_outage == OnOutage::Continue;
+    let mut blind = |error: &aws::Error| warnings.push(format!("going on without metrics or alarms: {error}"));
+    let baseline = match baseline {
+        Err(error) if goes_on_blind => {
+            blind(&error);
+            Baseline { phi: 1.0, ..Baseline::default() }
+        }
+        other => other?,
+    };
+    let alarms = match alarms {
+        Err(error) if goes_on_blind => {
+            blind(&error);
+            Vec::new()
+        }
+        other => other?,
+    };
     let all_at_once = strategy.steps().is_empty();
     let mut refusals = plan::refusals(function, alias, old, *new, all_at_once, &facts);
-    refusals.extend(alarm_refusals(&alarms?, &options.ignored_alarms, &mut warnings));
+    refusals.extend(alarm_refusals(&alarms, &options.ignored_alarms, &mut warnings));
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }
@@ -250,7 +267,7 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         new: *new,
         new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
         strategy: strategy.clone(),
-        criteria: Criteria { alpha: Defaults::ALPHA, limits, baseline: baseline?, timeout_s },
+        criteria: Criteria { alpha: Defaults::ALPHA, limits, baseline, timeout_s },
         alarms: options.alarms.clone(),
         ignored_alarms: options.ignored_alarms.clone(),
         bake_s: options.bake.as_secs(),

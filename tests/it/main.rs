@@ -8,6 +8,8 @@ mod lambda;
 mod layout;
 mod package;
 mod s3;
+#[cfg(test)]
+mod rollout;
 mod support;
 mod templates;
 mod validate;

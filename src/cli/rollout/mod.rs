@@ -34,12 +34,19 @@ pub struct RolloutArgs {
 
 #[derive(Debug, Subcommand)]
 enum RolloutCommand {
+    /// Say what a rollout would do: weights, earliest times, what judges it; changes nothing
     Plan(Box<start::StartArgs>),
+    /// Shift the alias to another version, and take it back when that is worse
     Start(Box<start::StartArgs>),
+    /// Show the alias, the rollout under way and the last ones
     Status(status::StatusArgs),
+    /// Carry on a rollout where a process left it
     Resume(take_over::TakeOverArgs),
+    /// Carry on a rollout over the pause that it waits at
     Promote(take_over::TakeOverArgs),
+    /// Take a rollout under way back to the old version
     Abort(take_over::TakeOverArgs),
+    /// Go back to the version that served before, in one write of the alias
     Rollback(back::RollbackArgs),
 }
 

@@ -1,0 +1,401 @@
+//! `samara rollout` with real processes against the sandbox: killed, raced and interfered with. The
+//! alias is looked at through the SDK, not through samara.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{AliasRoutingConfiguration, FunctionCode, Runtime};
+
+use crate::support::{Outcome, Project};
+
+const BUCKET: &str = "rollout-journals";
+const TARGET: [&str; 6] = ["--function", "hello", "--alias", "live", "--journal-bucket", BUCKET];
+
+/// A sandbox of its own with a function `hello`, versions 1 to 3, and its alias `live` on 1.
+struct World {
+    project: Project,
+    runtime: tokio::runtime::Runtime,
+    lambda: aws_sdk_lambda::Client,
+    s3: aws_sdk_s3::Client,
+    endpoint: String,
+}
+
+fn zip(text: &str) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    writer.start_file("bootstrap", options).unwrap();
+    writer.write_all(format!("#!/bin/sh\n# {text}\nexit 1\n").as_bytes()).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+impl World {
+    fn new(speed: &str) -> Self {
+        let project = Project::new();
+        let started = project.samara(["sandbox", "start", "--speed", speed, "--output", "json"]).run().expect(0);
+        let endpoint = started.json()["endpoint_url"].as_str().expect("an endpoint").to_owned();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let credentials = aws_credential_types::Credentials::new("000000000000", "sandbox", None, None, "test");
+        let config = runtime.block_on(
+            aws_config::defaults(aws_config::BehaviorVersion::latest())
+                .endpoint_url(&endpoint)
+                .region(aws_config::Region::new("eu-central-1"))
+                .credentials_provider(credentials)
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .load(),
+        );
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let world = Self {
+            project,
+            runtime,
+            lambda: aws_sdk_lambda::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            endpoint,
+        };
+        world.runtime.block_on(world.set_up());
+        world
+    }
+
+    async fn set_up(&self) {
+        let place = aws_sdk_s3::types::CreateBucketConfiguration::builder()
+            .location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuCentral1)
+            .build();
+        self.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
+        let code = FunctionCode::builder().zip_file(Blob::new(zip("1"))).build();
+        self.lambda
+            .create_function()
+            .function_name("hello")
+            .role("arn:aws:iam::000000000000:role/hello")
+            .runtime(Runtime::Providedal2023)
+            .handler("bootstrap")
+            .code(code)
+            .publish(true)
+            .send()
+            .await
+            .unwrap();
+        for version in ["2", "3"] {
+            self.wait_updated().await;
+            let update = self.lambda.update_function_code().function_name("hello").publish(true);
+            update.zip_file(Blob::new(zip(version))).send().await.unwrap();
+        }
+        self.wait_updated().await;
+        self.lambda.create_alias().function_name("hello").name("live").function_version("1").send().await.unwrap();
+    }
+
+    async fn wait_updated(&self) {
+        for _ in 0..400 {
+            let found = self.lambda.get_function_configuration().function_name("hello").send().await.unwrap();
+            let active = found.state.is_none_or(|state| state.as_str() == "Active");
+            if active && found.last_update_status.is_none_or(|status| status.as_str() == "Successful") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("the function is never ready");
+    }
+
+    /// Version, and the weight of the other one, as the SDK reads them.
+    fn alias(&self) -> (String, HashMap<String, f64>) {
+        let alias = self.lambda.get_alias().function_name("hello").name("live").send();
+        let alias = self.runtime.block_on(alias).unwrap();
+        let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
+        (alias.function_version.unwrap(), weights)
+    }
+
+    fn set_alias(&self, version: &str, weights: &[(&str, f64)]) {
+        let weights = weights.iter().map(|(version, weight)| ((*version).to_owned(), *weight)).collect();
+        let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
+        let update = self.lambda.update_alias().function_name("hello").name("live").function_version(version);
+        self.runtime.block_on(update.routing_config(routing).send()).unwrap();
+    }
+
+    fn rollout(&self, args: &[&str]) -> crate::support::samara::Samara {
+        let all = ["rollout", args[0]].into_iter().chain(TARGET).chain(args[1..].iter().copied());
+        self.project
+            .samara(all)
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "000000000000")
+            .env("AWS_SECRET_ACCESS_KEY", "sandbox")
+    }
+
+    fn run(&self, args: &[&str]) -> Outcome {
+        self.rollout(args).run()
+    }
+
+    /// Starts a rollout in a process of its own, and gives it when the alias has this weight.
+    fn start_until(&self, strategy: &str, weight: f64) -> Child {
+        let mut child = self.spawn(strategy);
+        let began = Instant::now();
+        while self.alias().1.get("2") != Some(&weight) {
+            if let Some(status) = child.try_wait().unwrap() {
+                let mut text = String::new();
+                std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut text).unwrap();
+                panic!("it ended with {status} before the weight was {weight}:\n{text}");
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "the weight {weight} never came");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        child
+    }
+
+    fn spawn(&self, strategy: &str) -> Child {
+        let mut args = vec!["start", "--to-version", "2", "--strategy", strategy];
+        args.extend(QUIET);
+        let mut command = self.rollout(&args).into_command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// Nobody calls this function, so there is nothing to judge it by.
+const QUIET: [&str; 6] = ["--min-requests", "0", "--bake", "30s", "--on-metrics-outage", "continue"];
+
+fn whole(version: &str) -> (String, HashMap<String, f64>) {
+    (version.to_owned(), HashMap::new())
+}
+
+fn ended(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+#[test]
+fn a_rollout_goes_to_100_percent_and_back_again() {
+    let world = World::new("60");
+    let plan = world.run(&["plan", "--to-version", "2", "--on-metrics-outage", "continue"]).expect(0);
+    plan.prints("hello:live goes from version 1 to version 2 by Canary10Percent5Minutes").prints("10%");
+    assert_eq!(world.alias(), whole("1"), "a plan changes nothing");
+    let mut args = vec!["start", "--to-version", "2", "--strategy", "canary:10%:1m", "--output", "json"];
+    args.extend(QUIET);
+    let outcome = world.run(&args).expect(0);
+    assert_eq!(outcome.json()["outcome"], "succeeded");
+    assert_eq!(world.alias(), whole("2"));
+    let status = world.run(&["status", "--output", "json"]).expect(0).json();
+    assert_eq!((&status["rollout"], &status["history"][0]["new_version"]), (&serde_json::Value::Null, &"2".into()));
+    // With nothing under way it goes back to what served before.
+    world.run(&["rollback"]).expect(0).prints("is on version 1 (it was on version 2)");
+    assert_eq!(world.alias(), whole("1"));
+    // What served before version 1 is not known.
+    world.run(&["rollback"]).expect(2).says("--to-version 3");
+    world.run(&["rollback", "--to-version", "3"]).expect(0);
+    assert_eq!(world.alias(), whole("3"));
+}
+
+#[test]
+fn killed_at_any_weight_it_can_be_resumed_and_aborted() {
+    let world = World::new("60");
+    for (weight, purpose, status, left) in
+        [(0.1, "resume", 0, "2"), (0.1, "abort", 4, "1"), (0.5, "resume", 0, "2"), (0.5, "abort", 4, "1")]
+    {
+        world.set_alias("1", &[]);
+        let mut child = world.start_until("steps:10%:1m,50%:1m", weight);
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().code(), None);
+        world.run(&["status"]).expect(6).prints("nobody drives it");
+        let mut again = vec!["start", "--to-version", "3"];
+        again.extend(QUIET);
+        world.run(&again).expect(5).says("samara rollout resume");
+        let outcome = world.run(&[purpose]).expect(status);
+        assert_eq!(world.alias(), whole(left), "{weight} {purpose}:\n{}", outcome.stderr);
+        world.run(&["status"]).expect(0).prints("no rollout is under way");
+        world.run(&[purpose]).expect(1).says("has no rollout under way");
+    }
+}
+
+#[test]
+fn of_two_rollouts_one_wins_and_the_other_names_it() {
+    let world = World::new("60");
+    let mut both = [world.spawn("canary:10%:2m"), world.spawn("canary:10%:2m")];
+    let numbers = both.each_ref().map(Child::id);
+    let [first, second] = both.each_mut().map(|child| {
+        let output = child.stderr.take().unwrap();
+        (child.wait().unwrap().code(), std::io::read_to_string(output).unwrap())
+    });
+    let (winner, loser, winner_process) =
+        if first.0 == Some(0) { (first, second, numbers[0]) } else { (second, first, numbers[1]) };
+    assert_eq!((winner.0, loser.0), (Some(0), Some(5)), "{}\n---\n{}", winner.1, loser.1);
+    assert!(loser.1.contains(&format!("process {winner_process}")), "the holder is not named: {}", loser.1);
+    assert_eq!(world.alias(), whole("2"));
+}
+
+#[test]
+fn an_alias_changed_by_another_hand_is_left_alone() {
+    let world = World::new("60");
+    let child = world.start_until("canary:10%:30m", 0.1);
+    world.set_alias("1", &[("3", 0.25)]);
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(5), "{said}");
+    assert!(said.contains("somebody else changed the alias: it says version 1 with 25% to version 3"), "{said}");
+    assert_eq!(world.alias(), ("1".to_owned(), HashMap::from([("3".to_owned(), 0.25)])));
+    world.run(&["status"]).expect(5).prints("somebody else");
+    world.run(&["resume"]).expect(5);
+    assert_eq!(world.alias().1.get("3"), Some(&0.25));
+    // Going back does not overwrite it either: the new version has nothing any more.
+    world.run(&["abort"]).expect(5);
+    assert_eq!(world.alias().1.get("3"), Some(&0.25));
+}
+
+#[test]
+fn an_edited_description_is_no_change() {
+    let world = World::new("60");
+    let child = world.start_until("canary:10%:3m", 0.1);
+    let edit = world.lambda.update_alias().function_name("hello").name("live").description("edited");
+    world.runtime.block_on(edit.send()).unwrap();
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(world.alias(), whole("2"));
+}
+
+#[test]
+fn an_abort_takes_a_living_driver_its_rollout() {
+    let world = World::new("60");
+    let child = world.start_until("canary:10%:30m", 0.1);
+    world.run(&["abort"]).expect(4).prints("is back on version 1: aborted");
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(5), "{said}");
+    assert_eq!(world.alias(), whole("1"));
+}
+
+#[test]
+fn interrupted_it_does_what_it_was_told() {
+    let world = World::new("60");
+    let terminate = |child: &Child| {
+        let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    };
+    let child = world.start_until("canary:10%:30m", 0.1);
+    terminate(&child);
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(4), "{said}");
+    assert_eq!(world.alias(), whole("1"));
+
+    let mut args = vec!["start", "--to-version", "2", "--strategy", "canary:10%:30m", "--on-interrupt", "hold"];
+    args.extend(QUIET);
+    let mut command = world.rollout(&args).into_command();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while world.alias().1.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    terminate(&child);
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(130), "{said}");
+    assert!(said.contains("samara rollout resume --function hello --alias live"), "{said}");
+    assert_eq!(world.alias().1.get("2"), Some(&0.1));
+    world.run(&["abort"]).expect(4);
+    assert_eq!(world.alias(), whole("1"));
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_touched() {
+    let world = World::new("60");
+    let refused = |args: &[&str], status: i32, text: &str| {
+        let mut all = vec!["start"];
+        all.extend(args);
+        all.extend(QUIET);
+        world.run(&all).expect(status).says(text);
+        assert_eq!(world.alias(), whole("1"));
+    };
+    refused(&["--to-version", "1"], 1, "serves version 1 already");
+    refused(&["--to-version", "9"], 1, "version 9 of hello does not exist");
+    refused(&["--to-version", "$LATEST"], 2, "never routed to $LATEST");
+    refused(&["--to-version", "2", "--strategy", "canary:101%:5m"], 2, "for example");
+    refused(&["--to-version", "2", "--strategy", "canary:5%:-1m"], 2, "for example");
+    refused(&["--to-version", "2", "--limit", "errors=0%"], 2, "for example");
+    world.run(&["resume"]).expect(1).says("has no rollout under way");
+    world.set_alias("1", &[("3", 0.25)]);
+    let mut args = vec!["start", "--to-version", "2"];
+    args.extend(QUIET);
+    world.run(&args).expect(5).says("already routes to two versions (version 1 with 25% to version 3)");
+    // With weights and no rollout, going back is to the main version, and needs Lambda alone.
+    world.run(&["rollback"]).expect(0);
+    assert_eq!(world.alias(), whole("1"));
+}
+
+#[test]
+fn rollback_needs_lambda_alone() {
+    let world = World::new("60");
+    world.set_alias("2", &[]);
+    // A journal bucket that is not there stands for S3 being out of reach.
+    let args = ["rollout", "rollback", "--function", "hello", "--alias", "live", "--to-version", "1"];
+    let outcome = world
+        .project
+        .samara(args.into_iter().chain(["--journal-bucket", "there-is-no-such-bucket"]))
+        .env("AWS_ENDPOINT_URL", &world.endpoint)
+        .env("AWS_ACCESS_KEY_ID", "000000000000")
+        .env("AWS_SECRET_ACCESS_KEY", "sandbox")
+        .env("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        .run()
+        .expect(0);
+    assert!(outcome.stdout.contains("is on version 1"), "{}", outcome.stdout);
+    assert_eq!(world.alias(), whole("1"));
+}
+
+/// Every number of the published vectors, recomputed.
+#[test]
+fn the_analysis_gives_the_published_numbers() {
+    use samara::rollout::analysis::dispersion::dispersion;
+    use samara::rollout::analysis::limits::{LimitTest, bake_bar};
+    use samara::rollout::analysis::sequential::{Comparison, Parameters, resolution};
+    let Some(path) = crate::support::shared::fixtures("analysis/vectors.json") else { return };
+    let vectors: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let list = |value: &serde_json::Value, key: &str| value[key].as_array().expect(key).clone();
+    let float = |value: &serde_json::Value, key: &str| value[key].as_f64().expect(key);
+    let count = |value: &serde_json::Value, key: &str| value[key].as_u64().expect(key);
+    let near = |ours: f64, theirs: f64| (ours - theirs).abs() <= 1e-12 + 1e-9 * theirs.abs();
+    let parameters = |params: &serde_json::Value| Parameters {
+        alpha: float(params, "alpha"),
+        rho: float(params, "rho"),
+        delta: float(params, "delta"),
+        grid: list(params, "grid").iter().map(|ratio| ratio.as_f64().unwrap()).collect(),
+        first: float(params, "first"),
+        dispersion: float(params, "dispersion"),
+    };
+    let mut compared = 0;
+    for case in list(&vectors, "cases") {
+        let (name, parameters) = (case["name"].as_str().unwrap(), parameters(&case["params"]));
+        let mut comparison = Comparison::default();
+        let mut tripped = None;
+        for (index, minute) in list(&case, "minutes").iter().enumerate() {
+            let [n_base, x_base, n_canary, x_canary] =
+                ["n_base", "x_base", "n_canary", "x_canary"].map(|key| count(minute, key));
+            comparison.add(&parameters, n_base, x_base, n_canary, x_canary);
+            assert!(near(comparison.ln_e(), float(minute, "ln_e")), "{name}, minute {index}: {}", comparison.ln_e());
+            assert_eq!(comparison.judged(), count(minute, "judged_minutes"), "{name}");
+            if tripped.is_none() && comparison.ln_e() >= -parameters.alpha.ln() {
+                tripped = Some(index as u64);
+            }
+            assert_eq!(tripped.is_some(), minute["decision"] == "rollback", "{name}, minute {index}");
+            compared += 1;
+        }
+        assert_eq!(tripped, case["rollback_at"].as_u64(), "{name}");
+    }
+    for bake in list(&vectors, "bake") {
+        let bar = bake_bar(count(&bake, "old_n"), count(&bake, "old_x"));
+        assert!(near(bar, float(&bake, "bar")));
+        let mut test = LimitTest::default();
+        for minute in list(&bake, "minutes") {
+            test.add(bar, count(&minute, "n"), count(&minute, "x"), float(&bake, "dispersion"));
+            assert!(near(test.ln_e(), float(&minute, "ln_e")), "{minute}");
+            compared += 1;
+        }
+    }
+    for case in list(&vectors, "dispersion") {
+        let counts = list(&case, "n").into_iter().zip(list(&case, "x"));
+        let minutes: Vec<_> = counts.map(|(n, x)| (n.as_u64().unwrap(), x.as_u64().unwrap())).collect();
+        assert!(near(dispersion(&minutes), float(&case, "dispersion")));
+        compared += 1;
+    }
+    for case in list(&vectors, "resolution") {
+        let [n_base, x_base, n_canary] = ["n_base", "x_base", "n_canary"].map(|key| count(&case, key) as f64);
+        let ours = resolution(&parameters(&case["params"]), n_base, x_base, n_canary, 0.6);
+        assert!(near(ours, float(&case, "resolution")), "{ours}");
+        compared += 1;
+    }
+    assert!(compared > 100, "only {compared} numbers were compared");
+}
