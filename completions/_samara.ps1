@@ -36,6 +36,7 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             [CompletionResult]::new('package', 'package', [CompletionResultType]::ParameterValue, 'Upload the code that a template names and write a template that names the uploads')
             [CompletionResult]::new('rollout', 'rollout', [CompletionResultType]::ParameterValue, 'Shift an alias''s traffic to another version step by step, judged all the time, and back by itself')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print the completion script of a shell')
+            [CompletionResult]::new('rehearse', 'rehearse', [CompletionResultType]::ParameterValue, 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Run AWS on this machine: start, stop, look at or empty the project''s sandbox')
             [CompletionResult]::new('validate', 'validate', [CompletionResultType]::ParameterValue, 'Check a template without AWS: every problem at once, each with its line and how to mend it')
             break
@@ -171,12 +172,12 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Shift the alias to another version, and take it back when that is worse')
+            [CompletionResult]::new('plan', 'plan', [CompletionResultType]::ParameterValue, 'Say what a rollout would do: weights, earliest times, what judges it; changes nothing')
             [CompletionResult]::new('start', 'start', [CompletionResultType]::ParameterValue, 'Shift the alias to another version, and take it back when that is worse')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the alias, the rollout under way and the last ones')
-            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Carry on, or take back, a rollout that is under way')
-            [CompletionResult]::new('promote', 'promote', [CompletionResultType]::ParameterValue, 'Carry on, or take back, a rollout that is under way')
-            [CompletionResult]::new('abort', 'abort', [CompletionResultType]::ParameterValue, 'Carry on, or take back, a rollout that is under way')
+            [CompletionResult]::new('resume', 'resume', [CompletionResultType]::ParameterValue, 'Carry on a rollout where a process left it')
+            [CompletionResult]::new('promote', 'promote', [CompletionResultType]::ParameterValue, 'Carry on a rollout over the pause that it waits at')
+            [CompletionResult]::new('abort', 'abort', [CompletionResultType]::ParameterValue, 'Take a rollout under way back to the old version')
             [CompletionResult]::new('rollback', 'rollback', [CompletionResultType]::ParameterValue, 'Go back to the version that served before, in one write of the alias')
             break
         }
@@ -333,6 +334,24 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             break
         }
         'samara;completions' {
+            [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'AWS region, such as eu-central-1')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of ~/.aws/config')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is printed on standard output')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--sandbox', '--sandbox', [CompletionResultType]::ParameterName, 'Use the project''s own sandbox under .samara/ instead of an AWS account; started when needed')
+            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Print what is done in detail, without secrets and bodies, on standard error')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'samara;rehearse' {
+            [CompletionResult]::new('--strategy', '--strategy', [CompletionResultType]::ParameterName, 'How the traffic moves, instead of what the template says')
+            [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Requests in each second of the sandbox''s clock')
+            [CompletionResult]::new('--errors', '--errors', [CompletionResultType]::ParameterName, 'How many percent of the worse version''s requests fail')
+            [CompletionResult]::new('--speed', '--speed', [CompletionResultType]::ParameterName, 'Sandbox seconds in each real second')
+            [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of everything random')
             [CompletionResult]::new('--region', '--region', [CompletionResultType]::ParameterName, 'AWS region, such as eu-central-1')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Profile of ~/.aws/config')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'What is printed on standard output')

@@ -33,6 +33,7 @@ set edit:completion:arg-completer[samara] = {|@words|
             cand package 'Upload the code that a template names and write a template that names the uploads'
             cand rollout 'Shift an alias''s traffic to another version step by step, judged all the time, and back by itself'
             cand completions 'Print the completion script of a shell'
+            cand rehearse 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %'
             cand sandbox 'Run AWS on this machine: start, stop, look at or empty the project''s sandbox'
             cand validate 'Check a template without AWS: every problem at once, each with its line and how to mend it'
         }
@@ -164,12 +165,12 @@ set edit:completion:arg-completer[samara] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand -V 'Print version'
             cand --version 'Print version'
-            cand plan 'Shift the alias to another version, and take it back when that is worse'
+            cand plan 'Say what a rollout would do: weights, earliest times, what judges it; changes nothing'
             cand start 'Shift the alias to another version, and take it back when that is worse'
             cand status 'Show the alias, the rollout under way and the last ones'
-            cand resume 'Carry on, or take back, a rollout that is under way'
-            cand promote 'Carry on, or take back, a rollout that is under way'
-            cand abort 'Carry on, or take back, a rollout that is under way'
+            cand resume 'Carry on a rollout where a process left it'
+            cand promote 'Carry on a rollout over the pause that it waits at'
+            cand abort 'Take a rollout under way back to the old version'
             cand rollback 'Go back to the version that served before, in one write of the alias'
         }
         &'samara;rollout;plan'= {
@@ -318,6 +319,23 @@ set edit:completion:arg-completer[samara] = {|@words|
             cand --version 'Print version'
         }
         &'samara;completions'= {
+            cand --region 'AWS region, such as eu-central-1'
+            cand --profile 'Profile of ~/.aws/config'
+            cand --output 'What is printed on standard output'
+            cand --color 'When to use colours'
+            cand --sandbox 'Use the project''s own sandbox under .samara/ instead of an AWS account; started when needed'
+            cand --debug 'Print what is done in detail, without secrets and bodies, on standard error'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+            cand -V 'Print version'
+            cand --version 'Print version'
+        }
+        &'samara;rehearse'= {
+            cand --strategy 'How the traffic moves, instead of what the template says'
+            cand --rate 'Requests in each second of the sandbox''s clock'
+            cand --errors 'How many percent of the worse version''s requests fail'
+            cand --speed 'Sandbox seconds in each real second'
+            cand --seed 'Seed of everything random'
             cand --region 'AWS region, such as eu-central-1'
             cand --profile 'Profile of ~/.aws/config'
             cand --output 'What is printed on standard output'

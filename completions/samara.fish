@@ -40,6 +40,7 @@ complete -c samara -n "__fish_samara_needs_command" -f -a "init" -d 'Begin an ap
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rollout" -d 'Shift an alias\'s traffic to another version step by step, judged all the time, and back by itself'
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c samara -n "__fish_samara_needs_command" -f -a "rehearse" -d 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
 complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
@@ -159,12 +160,12 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_se
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "plan" -d 'Shift the alias to another version, and take it back when that is worse'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "plan" -d 'Say what a rollout would do: weights, earliest times, what judges it; changes nothing'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "start" -d 'Shift the alias to another version, and take it back when that is worse'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "status" -d 'Show the alias, the rollout under way and the last ones'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "resume" -d 'Carry on, or take back, a rollout that is under way'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "promote" -d 'Carry on, or take back, a rollout that is under way'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "abort" -d 'Carry on, or take back, a rollout that is under way'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "resume" -d 'Carry on a rollout where a process left it'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "promote" -d 'Carry on a rollout over the pause that it waits at'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "abort" -d 'Take a rollout under way back to the old version'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "rollback" -d 'Go back to the version that served before, in one write of the alias'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l function -d 'Function, by name or ARN' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alias -d 'Alias of the function' -r
@@ -333,6 +334,22 @@ complete -c samara -n "__fish_samara_using_subcommand completions" -l sandbox -d
 complete -c samara -n "__fish_samara_using_subcommand completions" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand completions" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l strategy -d 'How the traffic moves, instead of what the template says' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l rate -d 'Requests in each second of the sandbox\'s clock' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l errors -d 'How many percent of the worse version\'s requests fail' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l speed -d 'Sandbox seconds in each real second' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l seed -d 'Seed of everything random' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rehearse" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
