@@ -111,6 +111,28 @@ impl Sandbox {
         found.unwrap().output_value().unwrap().to_owned()
     }
 
+    fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::Config::builder()
+            .behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest())
+            .endpoint_url(self.url())
+            .region(aws_sdk_lambda::config::Region::new("us-east-1"))
+            .credentials_provider(aws_sdk_lambda::config::Credentials::new("test", "test", None, None, "test"))
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
+    }
+
+    /// The version that the alias `live` of the function `fn` points to.
+    async fn live(&self) -> String {
+        let alias = self.lambda().get_alias().function_name("fn").name("live").send().await.unwrap();
+        alias.function_version().unwrap().to_owned()
+    }
+
+    /// The published versions of the function `fn`.
+    async fn versions(&self) -> Vec<String> {
+        let answer = self.lambda().list_versions_by_function().function_name("fn").send().await.unwrap();
+        answer.versions().iter().map(|version| version.version().unwrap().to_owned()).collect()
+    }
+
     /// Which buckets there are.
     async fn buckets(&self) -> Vec<String> {
         let config = aws_sdk_s3::Config::builder()
@@ -522,4 +544,113 @@ async fn what_is_not_there_says_so() {
     assert!(said(name).1.starts_with("1 validation error detected: Value '*@da591fa3_$' at 'stackName' failed"));
     let nothing = sandbox.client.create_stack().stack_name("app").send().await;
     assert_eq!(said(nothing).1, "Either Template URL or Template Body must be specified.");
+}
+
+/// A function whose version `V<n>` serves behind the alias `live`.
+fn function(n: u32) -> String {
+    format!(
+        "
+Resources:
+  Role: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {ROLE}}}}}
+  Function:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: fn
+      Runtime: python3.13
+      Handler: index.handler
+      MemorySize: '256'
+      Role: !GetAtt Role.Arn
+      Code: {{ZipFile: 'def handler(event, context): return {n}'}}
+  V{n}:
+    Type: AWS::Lambda::Version
+    DeletionPolicy: Retain
+    Properties: {{FunctionName: !Ref Function}}
+  Alias:
+    Type: AWS::Lambda::Alias
+    Properties: {{FunctionName: !Ref Function, FunctionVersion: !GetAtt V{n}.Version, Name: live}}
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties: {{FunctionName: !Ref Alias, Action: 'lambda:InvokeFunction', Principal: events.amazonaws.com}}
+Outputs:
+  Alias: {{Value: !Ref Alias}}
+  Version: {{Value: !Ref V{n}}}
+"
+    )
+}
+
+#[tokio::test]
+async fn a_new_version_is_published_and_the_alias_follows() {
+    let sandbox = Sandbox::new().await;
+    assert_eq!(sandbox.create("app", &function(1)).await, StackStatus::CreateComplete);
+    assert_eq!(sandbox.output("app", "Alias").await, "arn:aws:lambda:us-east-1:000000000000:function:fn:live");
+    assert_eq!(sandbox.output("app", "Version").await, "arn:aws:lambda:us-east-1:000000000000:function:fn:1");
+    assert_eq!(sandbox.live().await, "1");
+    let set = change_set(&sandbox, "second", &function(2)).await;
+    let changes: Vec<_> = set
+        .changes()
+        .iter()
+        .map(|change| change.resource_change().unwrap())
+        .map(|change| format!("{} {}", change.action().unwrap().as_str(), change.logical_resource_id().unwrap()))
+        .collect();
+    assert_eq!(changes, ["Modify Alias", "Modify Function", "Remove V1", "Add V2"]);
+    sandbox.client.execute_change_set().change_set_name(set.change_set_id().unwrap()).send().await.unwrap();
+    assert_eq!(sandbox.settled("app").await, StackStatus::UpdateComplete);
+    assert_eq!(sandbox.live().await, "2");
+    // The old version is retained.
+    assert_eq!(sandbox.versions().await, ["$LATEST", "1", "2"]);
+    assert!(sandbox.history("app").await.contains(&"V1 DELETE_SKIPPED".to_owned()));
+}
+
+#[tokio::test]
+async fn a_rollback_puts_the_alias_back_to_what_the_last_template_said() {
+    let sandbox = Sandbox::new().await;
+    assert_eq!(sandbox.create("app", &function(1)).await, StackStatus::CreateComplete);
+    let bad = "  Bad: {Type: AWS::S3::Bucket, DependsOn: Alias, Properties: {Odd: 1}}\nOutputs:";
+    let broken = function(2).replace("Outputs:", bad);
+    assert_eq!(sandbox.update("app", &broken).await, StackStatus::UpdateRollbackComplete);
+    assert_eq!(sandbox.live().await, "1");
+    let history = sandbox.history("app").await;
+    assert!(history.contains(&"V2 DELETE_SKIPPED".to_owned()), "{history:?}");
+    // The retained version is now in the way of the same code.
+    assert_eq!(sandbox.versions().await, ["$LATEST", "1", "2"]);
+    let again = function(2).replace("V2", "V3");
+    assert_eq!(sandbox.update("app", &again).await, StackStatus::UpdateRollbackComplete);
+    let reason = sandbox.reason("app", "V3", ResourceStatus::CreateFailed).await;
+    let expected = "A version for this Lambda function exists ( 2 ). Modify the function to create a new version.";
+    assert!(reason.contains(expected) && reason.contains("AlreadyExists"), "{reason}");
+    assert_eq!(sandbox.live().await, "1");
+}
+
+#[tokio::test]
+async fn retain_except_on_create_leaves_no_orphan_version() {
+    let sandbox = Sandbox::new().await;
+    assert_eq!(sandbox.create("app", &function(1)).await, StackStatus::CreateComplete);
+    let bad = "  Bad: {Type: AWS::S3::Bucket, DependsOn: Alias, Properties: {Odd: 1}}\nOutputs:";
+    let set = change_set(&sandbox, "bad", &function(2).replace("Outputs:", bad)).await;
+    let execute = sandbox.client.execute_change_set().change_set_name(set.change_set_id().unwrap());
+    execute.retain_except_on_create(true).send().await.unwrap();
+    assert_eq!(sandbox.settled("app").await, StackStatus::UpdateRollbackComplete);
+    assert_eq!(sandbox.versions().await, ["$LATEST", "1"]);
+    assert_eq!(sandbox.update("app", &function(2)).await, StackStatus::UpdateComplete);
+    assert_eq!(sandbox.live().await, "3");
+}
+
+#[tokio::test]
+async fn saying_the_same_version_otherwise_leaves_the_alias_alone() {
+    let sandbox = Sandbox::new().await;
+    let held = function(1).replace("!GetAtt V1.Version", "'1'");
+    assert_eq!(sandbox.create("app", &held).await, StackStatus::RollbackComplete, "nothing waits for the version");
+    sandbox.client.delete_stack().stack_name("app").send().await.unwrap();
+    assert_eq!(sandbox.create("app2", &function(1)).await, StackStatus::CreateComplete);
+    let call = || async { sandbox.lambda().get_alias().function_name("fn").name("live").send().await.unwrap() };
+    let before = call().await;
+    assert_eq!(sandbox.update("app2", &held).await, StackStatus::UpdateComplete);
+    let settle = sandbox.client.create_change_set().stack_name("app2").change_set_name("settle");
+    let settle = settle.template_body(function(1)).capabilities(Capability::CapabilityIam).send().await.unwrap();
+    let set = sandbox.client.describe_change_set().change_set_name(settle.id().unwrap()).send().await.unwrap();
+    assert_eq!(set.changes().len(), 1, "the template says it differently");
+    sandbox.client.execute_change_set().change_set_name(settle.id().unwrap()).send().await.unwrap();
+    assert_eq!(sandbox.settled("app2").await, StackStatus::UpdateComplete);
+    assert_eq!(call().await.revision_id(), before.revision_id());
+    assert!(!sandbox.history("app2").await.contains(&"Alias UPDATE_IN_PROGRESS".to_owned()));
 }

@@ -207,8 +207,9 @@ impl Comparison<'_> {
         let was = self.existing.properties.get(name);
         let text_changed = old != new;
         let causes = new.map(|new| self.causes(new, target)).unwrap_or_default();
-        let to_resources = new.is_some_and(|new| {
-            references(new, &self.plan.conditions).iter().any(|reference| self.plan.graph.contains_key(&reference.name))
+        let to_resources = [old, new].into_iter().flatten().any(|expression| {
+            let references = references(expression, &self.plan.conditions);
+            references.iter().any(|reference| self.stack.resources.contains_key(&reference.name))
         });
         match value {
             Some(Ok(value)) if value.as_ref() == was => {

@@ -297,7 +297,10 @@ fn default_of(name: &str) -> Value {
 async fn tags(context: &Context, arn: &str, old: &Properties, new: &Properties) -> Result<(), Refusal> {
     let (was, is) = (context.tags(old), context.tags(new));
     let path = format!("/2017-03-31/tags/{}", utf8_percent_encode(arn, NON_ALPHANUMERIC));
-    lambda(context, Method::POST, &path, Some(&json!({"Tags": is}))).await?;
+    // Also when the template's own tags are the same: the stack's may be new.
+    if !is.is_empty() {
+        lambda(context, Method::POST, &path, Some(&json!({"Tags": is}))).await?;
+    }
     let dropped: Vec<String> = was
         .keys()
         .filter(|key| !is.contains_key(*key))
