@@ -654,3 +654,70 @@ async fn saying_the_same_version_otherwise_leaves_the_alias_alone() {
     assert_eq!(call().await.revision_id(), before.revision_id());
     assert!(!sandbox.history("app2").await.contains(&"Alias UPDATE_IN_PROGRESS".to_owned()));
 }
+
+const SERVERLESS: &str = "
+Transform: AWS::Serverless-2016-10-31
+Parameters: {Greeting: {Type: String, Default: hello}}
+Resources:
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: index.handler
+      InlineCode: 'def handler(event, context): return 1'
+      AutoPublishAlias: live
+      Environment: {Variables: {GREETING: !Ref Greeting}}
+      Events:
+        Get: {Type: HttpApi, Properties: {Path: /hello, Method: get}}
+        Nightly: {Type: Schedule, Properties: {Schedule: rate(1 day)}}
+  Errors:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/Lambda
+      MetricName: Errors
+      Dimensions: [{Name: FunctionName, Value: !Ref Hello}]
+      Statistic: Sum
+      Period: 60
+      EvaluationPeriods: 1
+      Threshold: '1'
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+Outputs:
+  Version: {Value: !Ref Hello.Version}
+";
+
+#[tokio::test]
+async fn a_serverless_template_is_transformed_and_read_back() {
+    let sandbox = Sandbox::new().await;
+    let direct = sandbox.client.create_stack().stack_name("app").template_body(SERVERLESS).send().await;
+    assert_eq!(said(direct).1, "Requires capabilities : [CAPABILITY_AUTO_EXPAND]");
+    let create = |name: &'static str, template: &str| {
+        let call = sandbox.client.create_change_set().stack_name("app").change_set_name(name);
+        call.change_set_type(ChangeSetType::Create).template_body(template)
+    };
+    let late = create("late", SERVERLESS).send().await.unwrap();
+    let set = sandbox.client.describe_change_set().change_set_name(late.id().unwrap()).send().await.unwrap();
+    assert_eq!(set.status_reason(), Some("Requires capabilities : [CAPABILITY_IAM]"));
+    let wrong = create("wrong", &SERVERLESS.replace("InlineCode", "Odd")).capabilities(Capability::CapabilityIam);
+    let wrong = wrong.send().await.unwrap();
+    let set = sandbox.client.describe_change_set().change_set_name(wrong.id().unwrap()).send().await.unwrap();
+    let reason = set.status_reason().unwrap_or_default();
+    assert!(reason.starts_with("Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless"), "{reason}");
+    let made = create("made", SERVERLESS).capabilities(Capability::CapabilityIam).send().await.unwrap();
+    sandbox.client.execute_change_set().change_set_name(made.id().unwrap()).send().await.unwrap();
+    assert_eq!(sandbox.settled("app").await, StackStatus::CreateComplete);
+    assert!(sandbox.output("app", "Version").await.ends_with(":1"));
+    let processed = sandbox.client.get_template().stack_name("app").template_stage(TemplateStage::Processed);
+    let processed = processed.send().await.unwrap();
+    let processed: serde_json::Value = serde_json::from_str(processed.template_body().unwrap()).unwrap();
+    assert_eq!(processed["Resources"]["Hello"]["Type"], "AWS::Lambda::Function");
+    let original = sandbox.client.get_template().stack_name("app").send().await.unwrap();
+    assert_eq!(original.template_body(), Some(SERVERLESS));
+    // The same again is no change, in the words that a transformed template gets.
+    let call = sandbox.client.create_change_set().stack_name("app").change_set_name("same").template_body(SERVERLESS);
+    let same = call.capabilities(Capability::CapabilityIam).send().await.unwrap();
+    let set = sandbox.client.describe_change_set().change_set_name(same.id().unwrap()).send().await.unwrap();
+    assert_eq!(set.status_reason(), Some("No updates are to be performed."));
+    sandbox.client.delete_stack().stack_name("app").send().await.unwrap();
+    let id = made.stack_id().unwrap();
+    assert_eq!(sandbox.settled(id).await, StackStatus::DeleteComplete);
+}

@@ -12,11 +12,12 @@ use super::model::{Stack, Target};
 use super::parameters::{self, Given};
 use super::plan::Plan;
 use super::wire::{Fault, Fields};
-use crate::diagnostic::{Diagnostics, Severity};
+use crate::diagnostic::Severity;
 use crate::sandbox::http::Request;
 use crate::sandbox::router::ServiceName;
 use crate::sandbox::state::World;
 use crate::template::{Template, read};
+use crate::transform::{self, Options};
 
 /// What a template may have when it comes in the request, and when it comes from S3.
 const LONGEST_BODY: usize = 51_200;
@@ -324,24 +325,17 @@ fn changed_types(plan: &Plan, stack: &Stack) -> Option<Fault> {
 
 /// Runs samara's own transform.
 fn serverless(template: &Template, target: &Target, pseudo: &Pseudo) -> Result<Value, String> {
-    let _ = (template, target, pseudo);
-    Err("this build has no transform".to_owned())
-}
-
-/// The errors of a transform in one sentence, as AWS gives them.
-#[expect(dead_code, reason = "used as soon as the transform is there")]
-fn in_one_sentence(diagnostics: &Diagnostics) -> String {
-    let errors: Vec<&str> = diagnostics
-        .items
-        .iter()
-        .filter(|item| item.severity == Severity::Error)
-        .map(|item| item.message.as_str())
-        .collect();
-    format!(
-        "Invalid Serverless Application Specification document. Number of errors found: {}. {}",
-        errors.len(),
-        errors.join(". ")
-    )
+    let parameters =
+        target.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.value.clone())).collect();
+    let options = Options { region: pseudo.region.clone(), parameters, ..Options::default() };
+    match transform::transform(template, &options) {
+        Ok(transformed) => Ok(transformed.template.to_json()),
+        // AWS's own sentences where it would refuse too; what only samara does not cover says so itself.
+        Err(diagnostics) => match diagnostics.items.iter().find(|item| item.rule == transform::UNSUPPORTED) {
+            Some(unsupported) => Err(format!("the sandbox's transform does not cover this: {}", unsupported.message)),
+            None => Err(transform::published_message(&diagnostics.items)),
+        },
+    }
 }
 
 #[cfg(test)]
