@@ -241,7 +241,26 @@ fn private(shared: &Shared, request: &hyper::Request<Incoming>) -> Response {
             shared.stop_asked.send_replace(true);
             Response::json(202, &json!({}))
         }
+        ("PUT", path) if path.starts_with("/_samara/faults/") => inject(shared, request.uri()),
         _ => Response::json(404, &json!({"message": "The sandbox has no such path."})),
+    }
+}
+
+/// `PUT /_samara/faults/{function}/{version}?errors=0.2`: that share of the version's invocations ends in
+/// an error; 0 ends it.
+fn inject(shared: &Shared, uri: &hyper::Uri) -> Response {
+    let parts: Vec<&str> = uri.path().split('/').skip(3).collect();
+    let rate = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find_map(|(name, value)| (name == "errors").then(|| value.parse::<f64>().ok()).flatten());
+    match (parts.as_slice(), rate.filter(|rate| (0.0..=1.0).contains(rate))) {
+        ([function, version], Some(rate)) => {
+            shared.world.lambda.inject_errors(function, version, rate);
+            Response::json(200, &json!({"function": function, "version": version, "errors": rate}))
+        }
+        _ => {
+            let form = "PUT /_samara/faults/FUNCTION/VERSION?errors=RATE, with a rate from 0 to 1";
+            Response::json(400, &json!({ "message": form }))
+        }
     }
 }
 

@@ -339,10 +339,10 @@ async fn errors_timeouts_and_crashes_come_back_as_on_aws() {
     let dry = bench.lambda.invoke().function_name("f").invocation_type(InvocationType::DryRun).send().await.unwrap();
     assert_eq!(dry.status_code(), 204);
 
-    bench.server.world().lambda.inject_errors("f", "$LATEST", 1.0);
+    faults(&bench, 1.0).await;
     let injected = bench.invoke("f", None, &json!({})).await;
     assert_eq!(payload(&injected)["errorType"], "Samara.InjectedFault");
-    bench.server.world().lambda.inject_errors("f", "$LATEST", 0.0);
+    faults(&bench, 0.0).await;
     assert_eq!(bench.invoke("f", None, &json!({})).await.function_error(), None);
 
     let events = bench.lambda.invoke().function_name("f").invocation_type(InvocationType::Event);
@@ -354,6 +354,19 @@ async fn errors_timeouts_and_crashes_come_back_as_on_aws() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bench.server.stop().await.unwrap();
+}
+
+/// Asks the sandbox to let `$LATEST` of `f` fail.
+async fn faults(bench: &Bench, rate: f64) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", bench.server.port())).await.expect("a connection");
+    let request = format!(
+        "PUT /_samara/faults/f/$LATEST?errors={rate} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
