@@ -130,8 +130,9 @@ impl Rules {
     /// What the path is to the package. `actual` is read only to tell a certificate from a key.
     pub(super) fn judge(&self, choice: &Choice, logical: &Path, actual: &Path, is_dir: bool) -> Verdict {
         let Some(name) = logical.file_name().and_then(|name| name.to_str()) else { return Verdict::Pack };
+        // The rules and the output are no part of the code; that goes without saying.
         if choice.excluded.contains(actual) || (name == FILE_NAME && !is_dir) {
-            return Verdict::LeftOut;
+            return Verdict::Ignored;
         }
         match self.ignores(logical, is_dir) {
             Some(true) => return Verdict::Ignored,

@@ -249,6 +249,9 @@ fn locate(reference: &Reference, base_dir: &Path) -> Result<Source, Problem> {
     if reference.takes == Takes::Template {
         return Err(Problem::Unsupported { what: "the nested template", path: reference.local.clone() });
     }
+    if reference.takes == Takes::Image {
+        return Err(Problem::Unsupported { what: "the container image", path: reference.local.clone() });
+    }
     match base_dir.join(&shown).canonicalize() {
         Ok(path) => Ok(Source { path, shown, takes: reference.takes }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Missing { path: shown }),

@@ -180,7 +180,7 @@ impl Problem {
                 "Move it below the template's folder, or run samara in the folder that holds both."
             }
             Self::Temporary { .. } => "Is the disk full? TMPDIR names another folder for temporary files.",
-            Self::Unsupported { .. } => "Upload it and put its https:// or s3:// address here.",
+            Self::Unsupported { .. } => "Upload it yourself and put its address here.",
             Self::Unreadable { .. } | Self::Ignore { .. } | Self::FolderForFile { .. } => return None,
         };
         Some(help.to_owned())

@@ -16,6 +16,8 @@ pub enum Takes {
     Definition,
     /// Another template: not packaged yet.
     Template,
+    /// A container image: not packaged yet.
+    Image,
 }
 
 /// The form in which the property names the uploaded object.
@@ -84,6 +86,7 @@ pub const ROWS: &[Row] = &[
     row("AWS::Glue::Job", &["Command", "ScriptLocation"], Takes::File, Gives::Url),
     row("AWS::CloudFormation::ModuleVersion", &["ModulePackage"], Takes::Archive, Gives::Url),
     row("AWS::CloudFormation::ResourceVersion", &["SchemaHandlerPackage"], Takes::Archive, Gives::Url),
+    row("AWS::Serverless::Function", &["ImageUri"], Takes::Image, Gives::Url),
     row("AWS::CloudFormation::Stack", &["TemplateURL"], Takes::Template, Gives::Url),
     row("AWS::CloudFormation::StackSet", &["TemplateURL"], Takes::Template, Gives::Url),
     row("AWS::Serverless::Application", &["Location"], Takes::Template, Gives::Url),
@@ -142,7 +145,16 @@ pub(super) fn references(template: &Template) -> Vec<Reference> {
                 compiled: is_compiled(resource, global_function),
             };
             match resource.get("Properties") {
-                _ if is_image(resource, global_function) => {}
+                _ if is_image(resource, global_function) != (row.takes == Takes::Image) => {}
+                properties if row.takes == Takes::Image => {
+                    let uri = properties.and_then(|all| all.get("ImageUri"));
+                    let uri = uri.or_else(|| global_function?.get("ImageUri")).filter(|node| !node.is_null());
+                    let text = uri.map_or(Some(""), Node::as_str).filter(|text| !is_in_registry(text));
+                    if let Some(text) = text {
+                        let span = uri.or_else(|| resource.get("Type")).and_then(|node| node.span);
+                        found.push(Reference { local: text.to_owned(), span, ..reference });
+                    }
+                }
                 Some(properties)
                     if properties.path(row.property).is_some_and(|node| !node.is_null())
                         || row.property.contains(&"*") =>
@@ -182,6 +194,11 @@ fn by_default(
 fn is_image(resource: &Node, globals: Option<&Node>) -> bool {
     let own = resource.path(&["Properties", "PackageType"]);
     own.or_else(|| globals?.get("PackageType")).and_then(Node::as_str) == Some("Image")
+}
+
+/// Whether an image is named where Lambda can pull it: by the host of a registry.
+fn is_in_registry(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(host, _)| host.contains(".dkr.ecr.") || host == "public.ecr.aws")
 }
 
 /// Whether the code is what a build makes: it may be missing because nobody has built it.
@@ -355,7 +372,11 @@ mod tests {
             "C": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": {"Bucket": "b", "Key": "k"}}},
             "D": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": {"Ref": "P"}}},
             "E": {"Type": "AWS::Serverless::Function", "Properties": {"InlineCode": "x"}},
-            "F": {"Type": "AWS::Serverless::Function", "Properties": {"PackageType": "Image", "ImageUri": "x"}},
+            "F": {"Type": "AWS::Serverless::Function", "Properties": {
+                "PackageType": "Image", "ImageUri": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/x:1"
+            }},
+            "L": {"Type": "AWS::Serverless::Function", "Properties": {"PackageType": "Image", "ImageUri": "x:latest"}},
+            "M": {"Type": "AWS::Serverless::Function", "Properties": {"PackageType": "Image"}},
             "G": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"ZipFile": "x"}}},
             "H": {"Type": "AWS::Lambda::Function", "Properties": {"Code": "h"}},
             "I": {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "x"}},
@@ -363,7 +384,17 @@ mod tests {
             "K": {"Type": "AWS::Serverless::Function"},
         }}));
         let names: Vec<_> = names.iter().map(|(id, property, local)| format!("{id}.{property}={local}")).collect();
-        assert_eq!(names, ["A.CodeUri=src/", "H.Code=h", "J.Functions.*.CodeUri=f.js", "K.CodeUri=."]);
+        assert_eq!(
+            names,
+            [
+                "A.CodeUri=src/",
+                "L.ImageUri=x:latest",
+                "M.ImageUri=",
+                "H.Code=h",
+                "J.Functions.*.CodeUri=f.js",
+                "K.CodeUri=."
+            ]
+        );
     }
 
     #[test]

@@ -128,6 +128,12 @@ impl Prepared {
     }
 }
 
+/// A bucket whose versioning is suspended calls its objects' version `null`.
+#[expect(clippy::ptr_arg, reason = "the form that Option::filter takes")]
+fn is_version(version_id: &String) -> bool {
+    version_id != "null"
+}
+
 struct Shared {
     s3: S3,
     bucket: String,
@@ -191,7 +197,7 @@ impl Shared {
         let Some(head) = head else { return Ok(None) };
         let Some(sha256_base64) = self.trusted(artifact, &head)? else { return Ok(None) };
         Ok(Some(Uploaded {
-            version_id: head.version_id,
+            version_id: head.version_id.filter(is_version),
             size_bytes: head.size_bytes,
             sha256_base64,
             outcome: Outcome::Present,
@@ -281,7 +287,7 @@ impl Shared {
 
     fn sent(&self, artifact: &Artifact, parcel: &Parcel, version_id: Option<String>) -> Uploaded {
         Uploaded {
-            version_id,
+            version_id: version_id.filter(is_version),
             size_bytes: parcel.size_bytes,
             sha256_base64: Some(parcel.sha256.base64()),
             outcome: Outcome::Uploaded,

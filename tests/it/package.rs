@@ -445,6 +445,12 @@ fn what_is_not_there_yet_is_said() {
     let nested =
         "Resources:\n  Child:\n    Type: AWS::CloudFormation::Stack\n    Properties: {TemplateURL: child.yaml}\n";
     Project::with_template(nested).samara(["package", "--dry-run"]).run().expect(1).says("cannot be packaged yet");
+    let image = "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties: {PackageType: Image, ImageUri: 'app:latest'}\n";
+    Project::with_template(image)
+        .samara(["package", "--dry-run"])
+        .run()
+        .expect(1)
+        .says("the container image \"app:latest\"");
     project().samara(["package", "--signing-profiles", "F=p"]).run().expect(2).says("code signing");
     project().samara(["package", "--image-repository", "x"]).run().expect(2).says("container images");
 }
