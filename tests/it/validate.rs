@@ -252,6 +252,57 @@ fn broken() -> Vec<(String, &'static str, &'static str, &'static str, &'static s
             "Did you mean `Canary10Percent5Minutes`?",
         ),
         (
+            with("      CodeUri", "      MemorySiz: 128\n      CodeUri"),
+            "serverless/property",
+            "6:7",
+            "AWS::Serverless::Function has no property `MemorySiz`",
+            "Did you mean `MemorySize`?",
+        ),
+        (
+            with("AWS::Serverless::Function", "AWS::Serverless::Functoin"),
+            "serverless/type",
+            "4:11",
+            "there is no type `AWS::Serverless::Functoin`",
+            "Did you mean `AWS::Serverless::Function`?",
+        ),
+        (
+            format!("{GOOD}  Api: {{Type: AWS::Serverless::Api, Properties: {{DefinitionUri: src}}}}\n"),
+            "serverless/required",
+            "11:3",
+            "`Api` needs the property `StageName`",
+            "Add `StageName`.",
+        ),
+        (
+            with("      CodeUri", "      Layers: one\n      CodeUri"),
+            "serverless/value",
+            "6:15",
+            "`Layers` is a list of texts or maps, and this is text",
+            "indentation",
+        ),
+        (
+            with("      CodeUri", "      Events: {E: {Type: Schedul}}\n      CodeUri"),
+            "serverless/event",
+            "6:26",
+            "there is no type of event `Schedul`",
+            "Did you mean `Schedule`?",
+        ),
+        (
+            with("      CodeUri", "      Events: {E: {Type: SQS, Properties: {Queu: x}}}\n      CodeUri"),
+            "serverless/event",
+            "6:44",
+            "an event of type SQS has no property `Queu`",
+            "Did you mean `Queue`?",
+        ),
+        (
+            format!(
+                "{GOOD}  S: {{Type: AWS::Serverless::Api, Properties: {{StageName: prod, DefinitionUri: src, DefinitionBody: {{swagger: 2}}}}}}\n"
+            ),
+            "serverless/transform",
+            "11:",
+            "Specify either 'DefinitionUri' or 'DefinitionBody' property and not both",
+            "",
+        ),
+        (
             with("app.handler", "ap.handler"),
             "files/handler",
             "7:16",
@@ -287,7 +338,7 @@ fn every_mistake_is_an_error_with_its_line_and_what_to_do() {
         let expected = [
             &format!("error[{rule}]: "),
             message,
-            &format!("template.yaml:{place}\n"),
+            &format!("template.yaml:{place}{}", if place.ends_with(':') { "" } else { "\n" }),
             // The line itself, with its mark below it.
             template.lines().nth(line - 1).unwrap().trim_end(),
             help,
