@@ -1,6 +1,8 @@
 //! Templates as they should not come: each ends with one finding that has the line, never with a
 //! crash, a hang or a raw control character.
 
+#![expect(clippy::disallowed_methods, reason = "a limit in real time is what some of these tests are about")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! `samara validate`: what it finds, where it says it is, and how it ends.
 
+#![expect(clippy::disallowed_methods, reason = "a limit in real time is what one of these tests is about")]
+
 use std::time::{Duration, Instant};
 
 use crate::support::project::Project;
