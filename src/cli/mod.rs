@@ -10,6 +10,7 @@ pub mod rehearse;
 pub mod rollout;
 pub mod sandbox;
 pub mod template_file;
+pub mod transform;
 pub mod validate;
 
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
     Rehearse(rehearse::RehearseArgs),
     Sandbox(sandbox::SandboxArgs),
+    Transform(transform::TransformArgs),
     Validate(validate::ValidateArgs),
 }
 
@@ -81,6 +83,7 @@ fn run(context: &Context, command: Command) -> Result<Status, Error> {
         Command::Completions(args) => completions::run(context, &args),
         Command::Rehearse(args) => rehearse::run(context, args),
         Command::Sandbox(args) => sandbox::run(context, &args),
+        Command::Transform(args) => transform::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
     }
 }

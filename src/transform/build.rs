@@ -92,9 +92,7 @@ impl Read for Node {
     }
 
     fn display(&self) -> String {
-        let mut native = Py::from(self);
-        native.forget_origin();
-        native.display()
+        Py::from(self).display()
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) bodies: HashMap<String, Py>,
     /// APIs whose body the transform writes.
     pub(crate) managed: BTreeSet<String>,
+    /// Implicit APIs that are there.
+    pub(crate) implicit: BTreeSet<&'static str>,
     /// Deployment preferences of functions.
     pub(crate) preferences: Collection,
     /// What can be referred to, and what was renamed.
@@ -88,6 +90,16 @@ impl Context<'_> {
             return Some(body.clone());
         }
         self.properties_of(api)?.get("DefinitionBody").filter(|body| !body.is_null()).map(Py::from)
+    }
+
+    /// The name of an API's stage, as the published transform has it: that of the implicit API is its
+    /// own word, any other one of the template's.
+    pub(crate) fn stage_of(&self, api: &str) -> Py {
+        let name = self.properties_of(api).and_then(|properties| properties.get("StageName"));
+        match (Py::from(name.unwrap_or(&Node::default())), self.implicit.contains(api)) {
+            (Py::Text(name), true) => Py::from(name.text),
+            (name, _) => name,
+        }
     }
 
     /// Adds a condition to the template.

@@ -121,7 +121,9 @@ fn add_kind(kind: &Kind, globals: Option<&Node>, context: &mut Context) -> Resul
         .and_then(|body| body.get("paths"))
         .and_then(Py::as_dict)
         .is_some_and(|paths| paths.len() > 0);
-    if !used {
+    if used {
+        context.implicit.insert(kind.implicit);
+    } else {
         context.managed.remove(kind.implicit);
         context.bodies.remove(kind.implicit);
         match existing {
@@ -410,7 +412,7 @@ fn make_conditional(kind: &Kind, seen: &BTreeMap<String, Seen>, context: &mut Co
                     let logical = path.replace('/', "SLASH").replace('{', "OB").replace('}', "CB");
                     let name = format!("{id}{logical}PathCondition");
                     add_combined(&name, conditions, context);
-                    Py::Text(Text::unicode(name))
+                    Py::from(name)
                 }
             };
             editor.paths().make_conditional(&path, &condition);

@@ -15,6 +15,7 @@ mod globals;
 mod implicit_api;
 mod logical_id;
 mod openapi;
+pub mod placeholder;
 pub mod policies;
 pub mod property;
 mod refusal;
@@ -151,6 +152,7 @@ fn run(root: &Node, options: &Options) -> Result<Transformed, Vec<Cause>> {
         mappings: root.get("Mappings").and_then(Node::as_map).cloned(),
         bodies: HashMap::new(),
         managed: BTreeSet::new(),
+        implicit: BTreeSet::new(),
         preferences: deployment_preference::Collection::default(),
         references: resolve::References::default(),
         usage_plan: resource::api::usage_plan::Shared::default(),

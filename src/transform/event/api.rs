@@ -57,9 +57,9 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     };
     let (path, method) = (Text::unicode(path), Text::unicode(method.to_lowercase()));
     let api = context.properties_of(&id).cloned().unwrap_or_default();
-    let stage = match api.get("StageName").and_then(Node::as_str) {
-        Some(stage) => Text::unicode(stage),
-        None => "Stage".into(),
+    let stage = match context.stage_of(&id) {
+        Py::Text(stage) => stage,
+        _ => "Stage".into(),
     };
     let permission = permission(event, target, context, &path.text, &method.text, &stage.text)?;
     let merge = api.get("MergeDefinitions").is_some_and(Read::truthy);

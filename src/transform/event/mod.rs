@@ -19,7 +19,7 @@ use super::property::Property;
 use super::refusal::Refusal;
 use super::resource::check_properties;
 use crate::template::span::Span;
-use crate::template::{Map, Node};
+use crate::template::{Map, Node, Value};
 
 /// A kind of event.
 #[derive(Debug)]
@@ -87,6 +87,18 @@ pub(crate) struct Event {
 impl Event {
     /// Reads and checks an event of the function `owner`.
     pub(crate) fn read(owner: &str, name: &str, node: &Node) -> Result<Self, Refusal> {
+        if node.as_map().is_none() {
+            let kind = match &node.value {
+                Value::Null => "NoneType",
+                Value::Bool(_) => "bool",
+                Value::Number(number) if number.is_f64() => "float",
+                Value::Number(_) => "int",
+                Value::String(_) => "str",
+                Value::List(_) => "list",
+                Value::Map(_) => "dict",
+            };
+            return Err(Refusal::event(name, format!("'{kind}' object has no attribute 'get'")).at(node.span));
+        }
         let kind = node.get("Type").and_then(Node::as_str).and_then(lookup);
         let Some(kind) = kind else {
             let found = node.get("Type").map_or_else(|| "None".to_owned(), Node::display);

@@ -197,11 +197,15 @@ impl Py {
         self.is_intrinsic() && self.get("Ref").and_then(Self::as_str) == Some("AWS::NoValue")
     }
 
-    /// What `str()` gives.
+    /// What `str()` gives, without the marks of texts: for messages.
     pub(crate) fn display(&self) -> String {
         match self {
             Self::Text(text) => text.text.clone(),
-            other => other.repr(),
+            other => {
+                let mut native = other.clone();
+                native.forget_origin();
+                native.repr()
+            }
         }
     }
 

@@ -158,7 +158,11 @@ fn rest_api(resource: &Resource, auth: Option<&Py>, context: &mut Context) -> Re
     if let Some(uri) = uri {
         let location = s3_body(resource, uri)?;
         rest_api.set("BodyS3Location", Node::from(location.clone()));
-        body = Some(Py::from(&Node::from(location)));
+        let mut body_s3 = Dict::hashed();
+        for (name, value) in location.iter() {
+            body_s3.insert(name, Py::from(value));
+        }
+        body = Some(body_s3.into());
     } else if let Some(body) = &mut body {
         *body = definition::postprocess(resource, std::mem::replace(body, Py::None))?;
         rest_api.set("Body", body.to_node(resource.span));

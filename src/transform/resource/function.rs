@@ -7,7 +7,7 @@ mod publish;
 mod url;
 
 use super::Resource;
-use crate::template::{Map, Node};
+use crate::template::{Map, Node, Value};
 use crate::transform::build::{Read, conditional, if_arguments, list, map, not, tag_list, text};
 use crate::transform::context::Context;
 use crate::transform::event::{Event, Target};
@@ -278,10 +278,17 @@ fn capacity_provider(resource: &Resource, config: &Node) -> Result<Node, Refusal
     };
     let mut managed = Map::new();
     managed.insert("CapacityProviderArn", arn.clone());
-    for name in ["PerExecutionEnvironmentMaxConcurrency", "ExecutionEnvironmentMemoryGiBPerVCpu"] {
-        if let Some(value) = config.given(name) {
-            managed.insert(name, value.clone());
-        }
+    if let Some(value) = config.given("PerExecutionEnvironmentMaxConcurrency") {
+        managed.insert("PerExecutionEnvironmentMaxConcurrency", value.clone());
+    }
+    if let Some(value) = config.given("ExecutionEnvironmentMemoryGiBPerVCpu") {
+        // A ratio: a whole number becomes a decimal one.
+        let ratio = match &value.value {
+            Value::Number(number) => number.as_f64().and_then(serde_json::Number::from_f64).map(Value::Number),
+            _ => None,
+        };
+        let ratio = ratio.map_or_else(|| value.clone(), |ratio| Node { value: ratio, span: value.span });
+        managed.insert("ExecutionEnvironmentMemoryGiBPerVCpu", ratio);
     }
     Ok(map([("LambdaManagedInstancesCapacityProviderConfig", Node::from(managed))]))
 }

@@ -189,7 +189,7 @@ fn add_auth(resource: &Resource, body: &Py, auth: &Py, context: &Context) -> Res
     }
     if let Some(policy) = auth.get("ResourcePolicy").filter(|policy| policy.truthy()) {
         dict(policy, "ResourcePolicy must be a map (ResourcePolicyStatement).")?;
-        let stage = resource.get("StageName").map_or(Py::None, Py::from);
+        let stage = context.stage_of(&resource.id);
         for path in editor.paths.dict.keys() {
             let path = editor.paths.dict.key(&path);
             editor.add_resource_policy(policy, &path, &stage)?;

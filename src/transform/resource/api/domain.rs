@@ -5,7 +5,7 @@ use crate::transform::build::{Read, get_att, list, map, reference, text};
 use crate::transform::context::Context;
 use crate::transform::generated::Generated;
 use crate::transform::logical_id;
-use crate::transform::openapi::python::Py;
+use crate::transform::openapi::python::{Dict, Py};
 use crate::transform::refusal::Refusal;
 use crate::transform::resource::Resource;
 
@@ -70,6 +70,13 @@ pub(super) fn expand(
     all.extend(mappings(resource, given, &id)?);
     if let Some(route53) = given.given("Route53") {
         let target = alias_target(&id, endpoint, route53);
+        if endpoint == "EDGE"
+            && route53.given("DistributionDomainName").is_none()
+            && let Some(noted) = domain.get_mut("Route53").and_then(Py::as_dict_mut)
+        {
+            let name = vec![id.as_str().into(), "DistributionDomainName".into()];
+            noted.insert("DistributionDomainName", Dict::plain_of([("Fn::GetAtt", name.into())]));
+        }
         all.push(record_set_group(resource, given, route53, target, context)?);
     }
     Ok(all)

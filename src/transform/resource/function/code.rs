@@ -125,7 +125,8 @@ impl S3Uri {
         let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (bucket, key) = rest.split_once('/')?;
-        if bucket.is_empty() {
+        // Brackets are for IPv6 addresses; what build tools leave in them is no bucket.
+        if bucket.is_empty() || bucket.contains(['[', ']']) {
             return None;
         }
         let mut versions =
