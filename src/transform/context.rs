@@ -136,7 +136,7 @@ impl Context<'_> {
             };
             let resolved = self.parameters.resolve(&mut name.clone())?;
             if resolved.truthy() {
-                let resolved = resolved.as_str().map_or_else(|| Py::from(&resolved).display(), str::to_owned);
+                let resolved = resolved.as_str().map_or_else(|| Py::from(&resolved).repr(), str::to_owned);
                 self.function_names.entry(api.to_owned()).or_default().push_str(&resolved);
             }
         }

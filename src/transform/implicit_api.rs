@@ -244,6 +244,8 @@ fn pass_tags(kind: &Kind, id: &str, globals: Option<&Node>, context: &mut Contex
 }
 
 struct Route {
+    /// Whether the template names it; else it is the transform's own `$default`.
+    written: bool,
     api: String,
     path: String,
     method: String,
@@ -262,6 +264,7 @@ impl Route {
         };
         let api = properties.get(kind.property);
         Ok(Self {
+            written: properties.get("Path").is_some_and(|path| path.span.is_some()),
             api: text(kind.property, api.map(|api| api.get("Ref").unwrap_or(api)))?,
             path: text("Path", properties.get("Path"))?,
             method: text("Method", properties.get("Method"))?,
@@ -302,7 +305,8 @@ fn add_path(kind: &Kind, event: &str, route: &Route, context: &mut Context) -> R
         return Ok(());
     }
     let mut editor = Editor::new(kind, body)?;
-    editor.paths().add(&Text::unicode(route.path.as_str()), &Text::unicode(route.method.as_str()))?;
+    let text = |text: &str| Text { text: text.to_owned(), unicode: route.written };
+    editor.paths().add(&text(&route.path), &text(&route.method))?;
     context.bodies.insert(route.api.clone(), editor.finish());
     Ok(())
 }

@@ -317,3 +317,4 @@ fn assemble(root: &Node, resources: &mut Map, conditions: Option<Map>) -> Node {
     }
     Node::from(template).at(root.span)
 }
+

@@ -45,7 +45,10 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     else {
         return event.refuse("Path and Method must be strings.");
     };
-    let (path, method) = (Text::unicode(path), Text::unicode(method.to_lowercase()));
+    // The transform's own route has no place in the template.
+    let unicode = event.get("Path").is_some_and(|path| path.span.is_some());
+    let path = Text { text: path.to_owned(), unicode };
+    let method = Text { text: method.to_lowercase(), unicode };
     let made = permission(event, target, context, &id, &path.text, &method.text)?;
     let Some(body) = context.body(&id) else {
         return Ok(made.into_iter().collect());

@@ -282,12 +282,14 @@ fn capacity_provider(resource: &Resource, config: &Node) -> Result<Node, Refusal
         managed.insert("PerExecutionEnvironmentMaxConcurrency", value.clone());
     }
     if let Some(value) = config.given("ExecutionEnvironmentMemoryGiBPerVCpu") {
-        // A ratio: a whole number becomes a decimal one.
+        // The published transform reads the ratio as an integer wherever that can be done.
         let ratio = match &value.value {
-            Value::Number(number) => number.as_f64().and_then(serde_json::Number::from_f64).map(Value::Number),
+            Value::Number(number) => {
+                number.as_f64().map(f64::trunc).and_then(|whole| format!("{whole:.0}").parse::<i64>().ok())
+            }
             _ => None,
         };
-        let ratio = ratio.map_or_else(|| value.clone(), |ratio| Node { value: ratio, span: value.span });
+        let ratio = ratio.map_or_else(|| value.clone(), |ratio| Node::from(ratio).at(value.span));
         managed.insert("ExecutionEnvironmentMemoryGiBPerVCpu", ratio);
     }
     Ok(map([("LambdaManagedInstancesCapacityProviderConfig", Node::from(managed))]))
