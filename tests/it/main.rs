@@ -7,9 +7,9 @@ mod init;
 mod lambda;
 mod layout;
 mod package;
-mod s3;
 #[cfg(test)]
 mod rollout;
+mod s3;
 mod support;
 mod templates;
 mod validate;

@@ -20,6 +20,7 @@ struct World {
     runtime: tokio::runtime::Runtime,
     lambda: aws_sdk_lambda::Client,
     s3: aws_sdk_s3::Client,
+    cloudwatch: aws_sdk_cloudwatch::Client,
     endpoint: String,
 }
 
@@ -52,6 +53,7 @@ impl World {
             runtime,
             lambda: aws_sdk_lambda::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
             endpoint,
         };
         world.runtime.block_on(world.set_up());
@@ -149,7 +151,7 @@ impl World {
 }
 
 /// Nobody calls this function, so there is nothing to judge it by.
-const QUIET: [&str; 6] = ["--min-requests", "0", "--bake", "30s", "--on-metrics-outage", "continue"];
+const QUIET: [&str; 4] = ["--min-requests", "0", "--bake", "30s"];
 
 fn whole(version: &str) -> (String, HashMap<String, f64>) {
     (version.to_owned(), HashMap::new())
@@ -166,7 +168,7 @@ fn ended(child: Child) -> (Option<i32>, String) {
 #[test]
 fn a_rollout_goes_to_100_percent_and_back_again() {
     let world = World::new("60");
-    let plan = world.run(&["plan", "--to-version", "2", "--on-metrics-outage", "continue"]).expect(0);
+    let plan = world.run(&["plan", "--to-version", "2"]).expect(0);
     plan.prints("hello:live goes from version 1 to version 2 by Canary10Percent5Minutes").prints("10%");
     assert_eq!(world.alias(), whole("1"), "a plan changes nothing");
     let mut args = vec!["start", "--to-version", "2", "--strategy", "canary:10%:1m", "--output", "json"];
@@ -333,6 +335,62 @@ fn rollback_needs_lambda_alone() {
         .run()
         .expect(0);
     assert!(outcome.stdout.contains("is on version 1"), "{}", outcome.stdout);
+    assert_eq!(world.alias(), whole("1"));
+}
+
+#[test]
+fn an_alarm_takes_it_back_and_one_that_fires_already_refuses_it() {
+    let world = World::new("60");
+    let alarm = |name: &str, threshold: f64| {
+        let put = world
+            .cloudwatch
+            .put_metric_alarm()
+            .alarm_name(name)
+            .namespace("Test")
+            .metric_name("Trouble")
+            .statistic(aws_sdk_cloudwatch::types::Statistic::Maximum)
+            .period(60)
+            .evaluation_periods(1)
+            .threshold(threshold)
+            .comparison_operator(aws_sdk_cloudwatch::types::ComparisonOperator::GreaterThanThreshold)
+            .treat_missing_data("notBreaching");
+        world.runtime.block_on(put.send()).unwrap();
+    };
+    let trouble = |value: f64| {
+        let datum = aws_sdk_cloudwatch::types::MetricDatum::builder().metric_name("Trouble").value(value).build();
+        world.runtime.block_on(world.cloudwatch.put_metric_data().namespace("Test").metric_data(datum).send()).unwrap();
+    };
+    alarm("trouble", 10.0);
+    let args = ["start", "--to-version", "2", "--strategy", "canary:10%:30m", "--min-requests", "0", "--alarm"];
+    let with = |more: &[&str]| args.into_iter().chain(more.iter().copied()).map(str::to_owned).collect::<Vec<_>>();
+    let start = |more: &[&str]| {
+        let args = with(more);
+        world.rollout(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    start(&["there-is-none"]).run().expect(1).says("there is no alarm there-is-none");
+    let mut command = start(&["trouble"]).into_command();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while world.alias().1.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // One bad minute would pass while the driver looks elsewhere: trouble stays.
+    let ended_by = loop {
+        trouble(99.0);
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(began.elapsed() < Duration::from_secs(90), "the alarm took nothing back");
+        if world.alias().1.is_empty() {
+            break ended(child);
+        }
+    };
+    assert_eq!(ended_by.0, Some(4), "{}", ended_by.1);
+    assert!(ended_by.1.contains("alarm trouble went to ALARM"), "{}", ended_by.1);
+    assert_eq!(world.alias(), whole("1"));
+    trouble(99.0);
+    let refused = start(&["trouble"]).run().expect(1);
+    let refused = refused.says("alarm trouble is in ALARM already");
+    assert!(refused.stderr.contains("--ignore-alarm trouble"), "{}", refused.stderr);
     assert_eq!(world.alias(), whole("1"));
 }
 
