@@ -143,3 +143,145 @@ fn guided_asks_and_saves_and_keeps_comments_and_no_secrets() {
     "#);
     project.samara(["deploy", "--dry-run"]).run().expect(0).says("for stack queue-app");
 }
+
+/// A function that never answers; nothing here invokes it.
+const BOOTSTRAP: &str = "#!/bin/sh\nwhile true; do sleep 1; done\n";
+
+/// A permission for a function that nobody has: it fails when it is made.
+const BAD: &str = "  Bad:
+    Type: AWS::Lambda::Permission
+    Properties: { FunctionName: nobody, Action: 'lambda:InvokeFunction', Principal: sns.amazonaws.com }
+  After:
+    Type: AWS::Logs::LogGroup
+    DependsOn: Bad
+";
+
+fn application(project: &Project, more: &str, code: &str) {
+    project.write(
+        "template.yaml",
+        format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      Handler: bootstrap
+      Runtime: provided.al2023
+      AutoPublishAlias: live
+      DeploymentPreference: {{ Type: AllAtOnce }}
+{more}Outputs:
+  Name: {{ Value: !Ref Fn, Description: The function }}
+"
+        ),
+    );
+    project.write("src/bootstrap", format!("{BOOTSTRAP}# {code}\n"));
+}
+
+fn deploy(project: &Project, more: &[&str]) -> crate::support::Outcome {
+    let args = ["deploy", "--sandbox", "--stack-name", "app", "--capabilities", "CAPABILITY_IAM", "--no-bake"];
+    project.samara(args.iter().chain(more)).run()
+}
+
+/// Standard output as JSON lines.
+fn lines(outcome: &crate::support::Outcome) -> Vec<serde_json::Value> {
+    outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+}
+
+#[test]
+fn a_stack_is_made_left_alone_and_then_changed_without_moving_traffic_early() {
+    let project = Project::new();
+    application(&project, "  Log: { Type: AWS::Logs::LogGroup }\n", "one");
+    deploy(&project, &[]).expect(0).says("+ add").says("CREATE_COMPLETE").prints("Name");
+    deploy(&project, &[]).expect(3).says("No changes to deploy");
+    let again = deploy(&project, &["--no-fail-on-empty-changeset", "--output", "json"]).expect(0);
+    assert_eq!(lines(&again).last().expect("a result")["status"], "no_changes");
+
+    // The log group is no longer in the template: it goes only after the alias has moved.
+    application(&project, "", "two");
+    let changed = deploy(&project, &["--output", "json"]).expect(0);
+    let found = lines(&changed);
+    let at = |what: &dyn Fn(&serde_json::Value) -> bool| found.iter().position(what).expect("a line");
+    let moved = at(&|line| line["type"] == "rollout" && line["entry"]["event"] == "confirmed");
+    let removed = at(&|line| line["logical_id"] == "Log" && line["status"] == "DELETE_COMPLETE");
+    assert!(moved < removed, "{}", changed.stdout);
+    assert!(!found.iter().any(|line| line["type"] == "changeset" && line["logical_id"] == "Log"), "{}", changed.stdout);
+    assert_eq!(found.last().expect("a result")["status"], "success");
+    deploy(&project, &[]).expect(3);
+}
+
+#[test]
+fn a_failure_names_what_failed_first_and_says_how_the_stack_is() {
+    let project = Project::new();
+    application(&project, "", "one");
+    deploy(&project, &[]).expect(0);
+    application(&project, BAD, "one");
+    deploy(&project, &[])
+        .expect(4)
+        .says("error: Bad (AWS::Lambda::Permission) failed")
+        .says("UPDATE_ROLLBACK_COMPLETE");
+    let json = deploy(&project, &["--output", "json"]).expect(4);
+    let result = lines(&json).pop().expect("a result");
+    assert_eq!((&result["status"], &result["error"]["resources"][0]["logical_id"]), (&"failure".into(), &"Bad".into()));
+
+    // A stack whose first deploy fails is a dead end, and that is said.
+    project.write("bad.yaml", format!("Resources:\n{BAD}"));
+    let first = |more: &[&str]| {
+        project.samara(["deploy", "--sandbox", "-t", "bad.yaml", "--stack-name", "dead"].iter().chain(more)).run()
+    };
+    first(&[]).expect(1).says("error: Bad").says("has to be deleted");
+    first(&[]).expect(1).says("is in ROLLBACK_COMPLETE").says("--on-failure DELETE");
+    let gone = ["deploy", "--sandbox", "-t", "bad.yaml", "--stack-name", "gone", "--on-failure", "DELETE"];
+    project.samara(gone).run().expect(1).says("Stack gone was deleted");
+    project.samara(gone).run().expect(1).says("error: Bad");
+}
+
+#[test]
+fn a_rejected_version_is_not_deployed_a_second_time() {
+    let project = Project::new();
+    application(&project, "", "one");
+    deploy(&project, &[]).expect(0);
+    application(&project, "", "two");
+    let args = ["deploy", "--sandbox", "--stack-name", "app", "--capabilities", "CAPABILITY_IAM", "--strategy"];
+    let mut child = project
+        .samara(args.iter().chain(&["canary:10%:10m", "--output", "json"]))
+        .into_command()
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let out = std::io::BufReader::new(child.stdout.take().expect("piped"));
+    let pid = rustix::process::Pid::from_child(&child);
+    for line in std::io::BufRead::lines(out) {
+        if line.expect("a line").contains("\"confirmed\"") {
+            // The first traffic has moved; the second time it is the way back.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        }
+    }
+    assert_eq!(child.wait().expect("an end").code(), Some(4));
+    deploy(&project, &[]).expect(3).says("was rolled back 20").says("samara rollout start");
+}
+
+#[test]
+fn a_change_set_is_shown_and_not_executed() {
+    let project = Project::with_template(QUEUE);
+    let args = ["deploy", "--sandbox", "--stack-name", "app", "--no-execute-changeset"];
+    project.samara(args).run().expect(0).says("+ add").says("it was not executed");
+    // To be confirmed, with nobody to ask: nothing is left behind.
+    let asked = ["deploy", "--sandbox", "--stack-name", "other", "--confirm-changeset"];
+    project.samara(asked).run().expect(2).says("there is no terminal").says("which never had a resource");
+    let yes = ["deploy", "--sandbox", "--stack-name", "other", "--confirm-changeset", "--yes"];
+    project.samara(yes).run().expect(0);
+}
+
+#[test]
+fn aws_own_transform_gives_a_stack_that_the_native_one_leaves_alone() {
+    let project = Project::new();
+    application(&project, "", "one");
+    deploy(&project, &["--transform", "aws"]).expect(0).says("CREATE_COMPLETE");
+    deploy(&project, &["--transform", "aws"]).expect(3);
+    deploy(&project, &[]).expect(3);
+    application(&project, "  Log: { Type: AWS::Logs::LogGroup }\n", "two");
+    deploy(&project, &["--transform", "aws"]).expect(0).says("= hold").says("serves everybody");
+}

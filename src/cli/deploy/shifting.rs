@@ -114,7 +114,7 @@ impl Shifting<'_> {
                 rejected.push(Rejected {
                     alias: format!("{function}:{alias}"),
                     version: version.to_owned(),
-                    when: show::when(record.state.now()),
+                    when: record.state.entries.back().map_or_else(|| "before".to_owned(), |entry| show::when(entry.at)),
                     why: why_words(why),
                 });
             }
