@@ -253,10 +253,12 @@ fn a_rejected_version_is_not_deployed_a_second_time() {
         .expect("the binary starts");
     let out = std::io::BufReader::new(child.stdout.take().expect("piped"));
     let pid = rustix::process::Pid::from_child(&child);
+    let mut signalled = false;
     for line in std::io::BufRead::lines(out) {
-        if line.expect("a line").contains("\"confirmed\"") {
-            // The first traffic has moved; the second time it is the way back.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+        // The first traffic has moved. A second signal would end it at once.
+        if line.expect("a line").contains("\"confirmed\"") && !signalled {
+            rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+            signalled = true;
         }
     }
     assert_eq!(child.wait().expect("an end").code(), Some(4));
