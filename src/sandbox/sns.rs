@@ -165,7 +165,7 @@ impl Call<'_> {
                 let topic = self.topic(self.required("ResourceArn")?)?;
                 Ok(self.ok(|result| {
                     result.list("Tags", topic.tags, |member, (key, value)| {
-                        drop_text(member.text("Key", key).text("Value", value))
+                        drop_text(member.text("Key", key).text("Value", value));
                     });
                 }))
             }

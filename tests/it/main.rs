@@ -10,6 +10,7 @@ mod package;
 #[cfg(test)]
 mod rollout;
 mod s3;
+mod sandbox;
 mod support;
 mod templates;
 mod validate;
