@@ -318,3 +318,5 @@ fn assemble(root: &Node, resources: &mut Map, conditions: Option<Map>) -> Node {
     Node::from(template).at(root.span)
 }
 
+#[cfg(test)]
+mod tests;
