@@ -18,20 +18,22 @@ struct Sandbox {
 
 impl Sandbox {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let server = server::start(Options { dir: dir.path().to_owned(), port: 0, speed: 20.0 }).await.unwrap();
+        let dir = tempfile::tempdir().expect("the sandbox answers");
+        let server = server::start(Options { dir: dir.path().to_owned(), port: 0, speed: 20.0 })
+            .await
+            .expect("the sandbox answers");
         let client = client(&server);
         Self { server: Some(server), client, dir }
     }
 
     fn url(&self) -> String {
-        self.server.as_ref().unwrap().endpoint_url()
+        self.server.as_ref().expect("the sandbox answers").endpoint_url()
     }
 
     async fn restart(&mut self) {
-        self.server.take().unwrap().stop().await.unwrap();
+        self.server.take().expect("the sandbox answers").stop().await.expect("the sandbox answers");
         let options = Options { dir: self.dir.path().to_owned(), port: 0, speed: 20.0 };
-        let server = server::start(options).await.unwrap();
+        let server = server::start(options).await.expect("the sandbox answers");
         self.client = client(&server);
         self.server = Some(server);
     }
@@ -39,10 +41,9 @@ impl Sandbox {
     /// The stack's status as soon as nothing is under way.
     async fn settled(&self, stack: &str) -> StackStatus {
         for _ in 0..600 {
-            let answer = self.client.describe_stacks().stack_name(stack).send().await.unwrap();
-            let status = answer.stacks()[0].stack_status().unwrap().clone();
+            let answer = self.client.describe_stacks().stack_name(stack).send().await.expect("the sandbox answers");
+            let status = answer.stacks()[0].stack_status().expect("the sandbox answers").clone();
             if !status.as_str().ends_with("_IN_PROGRESS") {
-                self.print_failures(stack).await;
                 return status;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -50,23 +51,15 @@ impl Sandbox {
         panic!("the stack does not come to rest: {:?}", self.history(stack).await);
     }
 
-    /// What failed, for the one who reads why a test did.
-    async fn print_failures(&self, stack: &str) {
-        let page = self.client.describe_stack_events().stack_name(stack).send().await.unwrap();
-        for event in page.stack_events().iter().filter(|event| event.resource_status_reason().is_some()) {
-            println!("{stack}: {:?} {:?}", event.logical_resource_id(), event.resource_status_reason());
-        }
-    }
-
     async fn create(&self, stack: &str, template: &str) -> StackStatus {
         let call = self.client.create_stack().stack_name(stack).template_body(template);
-        call.capabilities(Capability::CapabilityIam).send().await.unwrap();
+        call.capabilities(Capability::CapabilityIam).send().await.expect("the sandbox answers");
         self.settled(stack).await
     }
 
     async fn update(&self, stack: &str, template: &str) -> StackStatus {
         let call = self.client.update_stack().stack_name(stack).template_body(template);
-        call.capabilities(Capability::CapabilityIam).send().await.unwrap();
+        call.capabilities(Capability::CapabilityIam).send().await.expect("the sandbox answers");
         self.settled(stack).await
     }
 
@@ -76,9 +69,13 @@ impl Sandbox {
         let mut token = None;
         loop {
             let call = self.client.describe_stack_events().stack_name(stack).set_next_token(token);
-            let page = call.send().await.unwrap();
+            let page = call.send().await.expect("the sandbox answers");
             all.extend(page.stack_events().iter().map(|event| {
-                format!("{} {}", event.logical_resource_id().unwrap(), event.resource_status().unwrap().as_str())
+                format!(
+                    "{} {}",
+                    event.logical_resource_id().expect("the sandbox answers"),
+                    event.resource_status().expect("the sandbox answers").as_str()
+                )
             }));
             token = page.next_token().map(str::to_owned);
             if token.is_none() {
@@ -90,7 +87,7 @@ impl Sandbox {
 
     /// The reason of the newest event of a resource with a status.
     async fn reason(&self, stack: &str, resource: &str, status: ResourceStatus) -> String {
-        let page = self.client.describe_stack_events().stack_name(stack).send().await.unwrap();
+        let page = self.client.describe_stack_events().stack_name(stack).send().await.expect("the sandbox answers");
         let found = page
             .stack_events()
             .iter()
@@ -100,15 +97,20 @@ impl Sandbox {
 
     async fn physical_id(&self, stack: &str, resource: &str) -> String {
         let call = self.client.describe_stack_resource().stack_name(stack).logical_resource_id(resource);
-        let answer = call.send().await.unwrap();
-        answer.stack_resource_detail().unwrap().physical_resource_id().unwrap().to_owned()
+        let answer = call.send().await.expect("the sandbox answers");
+        answer
+            .stack_resource_detail()
+            .expect("the sandbox answers")
+            .physical_resource_id()
+            .expect("the sandbox answers")
+            .to_owned()
     }
 
     async fn output(&self, stack: &str, key: &str) -> String {
-        let answer = self.client.describe_stacks().stack_name(stack).send().await.unwrap();
+        let answer = self.client.describe_stacks().stack_name(stack).send().await.expect("the sandbox answers");
         let outputs = answer.stacks()[0].outputs();
         let found = outputs.iter().find(|output| output.output_key() == Some(key));
-        found.unwrap().output_value().unwrap().to_owned()
+        found.expect("the sandbox answers").output_value().expect("the sandbox answers").to_owned()
     }
 
     fn lambda(&self) -> aws_sdk_lambda::Client {
@@ -123,14 +125,16 @@ impl Sandbox {
 
     /// The version that the alias `live` of the function `fn` points to.
     async fn live(&self) -> String {
-        let alias = self.lambda().get_alias().function_name("fn").name("live").send().await.unwrap();
-        alias.function_version().unwrap().to_owned()
+        let alias =
+            self.lambda().get_alias().function_name("fn").name("live").send().await.expect("the sandbox answers");
+        alias.function_version().expect("the sandbox answers").to_owned()
     }
 
     /// The published versions of the function `fn`.
     async fn versions(&self) -> Vec<String> {
-        let answer = self.lambda().list_versions_by_function().function_name("fn").send().await.unwrap();
-        answer.versions().iter().map(|version| version.version().unwrap().to_owned()).collect()
+        let answer =
+            self.lambda().list_versions_by_function().function_name("fn").send().await.expect("the sandbox answers");
+        answer.versions().iter().map(|version| version.version().expect("the sandbox answers").to_owned()).collect()
     }
 
     /// Which buckets there are.
@@ -142,8 +146,8 @@ impl Sandbox {
             .region(aws_sdk_s3::config::Region::new("us-east-1"))
             .credentials_provider(aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"))
             .build();
-        let answer = aws_sdk_s3::Client::from_conf(config).list_buckets().send().await.unwrap();
-        answer.buckets().iter().map(|bucket| bucket.name().unwrap().to_owned()).collect()
+        let answer = aws_sdk_s3::Client::from_conf(config).list_buckets().send().await.expect("the sandbox answers");
+        answer.buckets().iter().map(|bucket| bucket.name().expect("the sandbox answers").to_owned()).collect()
     }
 }
 
@@ -179,6 +183,7 @@ Resources:
     Type: AWS::S3::Bucket
     Properties:
       VersioningConfiguration: {{Status: Enabled}}
+      NotificationConfiguration: {{QueueConfigurations: [{{Event: 's3:ObjectCreated:*', Queue: 'arn:aws:sqs:us-east-1:000000000000:q'}}]}}
       Tags: [{{Key: secret, Value: !Ref Secret}}]
   Group:
     Type: AWS::Logs::LogGroup
@@ -259,7 +264,7 @@ async fn a_change_set_creates_a_stack_in_order_with_outputs() {
     let shown: Vec<_> = stack.parameters().iter().map(|p| p.parameter_value().unwrap()).collect();
     assert_eq!(shown, ["7", "****"]);
     let bucket = sandbox.physical_id("app", "Bucket").await;
-    assert_eq!(sandbox.buckets().await, [bucket.clone()]);
+    assert_eq!(sandbox.buckets().await, std::slice::from_ref(&bucket));
     assert_eq!(sandbox.output("app", "BucketArn").await, format!("arn:aws:s3:::{bucket}"));
     assert_eq!(sandbox.physical_id("app", "Group").await, format!("/app/{bucket}"));
     let events = sandbox.client.describe_stack_events().stack_name("app").send().await.unwrap();
@@ -278,8 +283,19 @@ async fn change_set(
     template: &str,
 ) -> aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput {
     let create = sandbox.client.create_change_set().stack_name("app").change_set_name(name);
-    let create = create.template_body(template).capabilities(Capability::CapabilityIam).send().await.unwrap();
-    sandbox.client.describe_change_set().change_set_name(create.id().unwrap()).send().await.unwrap()
+    let create = create
+        .template_body(template)
+        .capabilities(Capability::CapabilityIam)
+        .send()
+        .await
+        .expect("the sandbox answers");
+    sandbox
+        .client
+        .describe_change_set()
+        .change_set_name(create.id().expect("the sandbox answers"))
+        .send()
+        .await
+        .expect("the sandbox answers")
 }
 
 #[tokio::test]

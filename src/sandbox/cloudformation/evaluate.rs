@@ -755,13 +755,13 @@ mod tests {
 
         #[test]
         fn joining_what_was_split_gives_it_back(text in "[a-c|]*") {
-            let expression = json!({"Fn::Join": ["|", {"Fn::Split": ["|", text.clone()]}]});
+            let expression = json!({"Fn::Join": ["|", {"Fn::Split": ["|", &text]}]});
             prop_assert_eq!(value(expression), Value::from(text));
         }
 
         #[test]
         fn text_without_variables_is_substituted_as_it_is(text in "[^$]*") {
-            prop_assert_eq!(value(json!({"Fn::Sub": text.clone()})), Value::from(text));
+            prop_assert_eq!(value(json!({"Fn::Sub": &text})), Value::from(text));
         }
     }
 }

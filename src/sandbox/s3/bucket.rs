@@ -57,6 +57,14 @@ const DOCUMENTS: &[Document] = &[
         check: check_lifecycle,
         put_status: 200,
     },
+    Document {
+        subresource: "notification",
+        root: "NotificationConfiguration",
+        absent: ("NoSuchConfiguration", "The notification configuration does not exist"),
+        default: Some(Element::default),
+        check: check_notification,
+        put_status: 200,
+    },
 ];
 
 impl Inner {
@@ -407,6 +415,21 @@ fn check_ownership(root: &Element) -> Result<(), Fault> {
         Some(value) if OWNERSHIPS.contains(&value) => Ok(()),
         _ => Err(Fault::malformed_xml()),
     }
+}
+
+/// The record of who is to be told; the sandbox delivers no events yet.
+fn check_notification(root: &Element) -> Result<(), Fault> {
+    const TARGETS: [(&str, &str); 3] = [
+        ("CloudFunctionConfiguration", "CloudFunction"),
+        ("QueueConfiguration", "Queue"),
+        ("TopicConfiguration", "Topic"),
+    ];
+    let whole = |entry: &Element| {
+        let target = TARGETS.iter().find(|(name, _)| *name == entry.name);
+        target.is_some_and(|(_, target)| entry.text_of(target).is_some() && entry.child("Event").is_some())
+            || entry.name == "EventBridgeConfiguration"
+    };
+    if root.children.iter().all(whole) { Ok(()) } else { Err(Fault::malformed_xml()) }
 }
 
 fn check_lifecycle(root: &Element) -> Result<(), Fault> {

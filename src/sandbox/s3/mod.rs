@@ -148,7 +148,6 @@ const OTHER_SUBRESOURCES: &[&str] = &[
     "logging",
     "metadataTable",
     "metrics",
-    "notification",
     "object-lock",
     "policyStatus",
     "replication",
