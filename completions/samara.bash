@@ -37,6 +37,9 @@ _samara() {
             samara,sandbox)
                 cmd="samara__subcmd__sandbox"
                 ;;
+            samara,transform)
+                cmd="samara__subcmd__transform"
+                ;;
             samara,validate)
                 cmd="samara__subcmd__validate"
                 ;;
@@ -80,7 +83,7 @@ _samara() {
 
     case "${cmd}" in
         samara)
-            opts="-h -V --region --profile --sandbox --output --color --debug --help --version deploy init package rollout completions rehearse sandbox validate"
+            opts="-h -V --region --profile --sandbox --output --color --debug --help --version deploy init package rollout completions rehearse sandbox transform validate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,7 +143,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__deploy)
-            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --strategy --no-rollout --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
+            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --no-rollout --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -196,6 +199,46 @@ _samara() {
                     ;;
                 --strategy)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --alarm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ignore-alarm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bake)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-hold)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-no-data)
+                    COMPREPLY=($(compgen -W "hold continue rollback" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-metrics-outage)
+                    COMPREPLY=($(compgen -W "rollback hold continue" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-interrupt)
+                    COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
                     return 0
                     ;;
                 --s3-bucket)
@@ -1070,6 +1113,52 @@ _samara() {
                 return 0
             fi
             case "${prev}" in
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        samara__subcmd__transform)
+            opts="-t -h -V --template --template-file --parameter-overrides --placeholder-uris --disable-deployment-preference --region --profile --sandbox --output --color --debug --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --template-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter-overrides)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

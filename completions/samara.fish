@@ -42,6 +42,7 @@ complete -c samara -n "__fish_samara_needs_command" -f -a "rollout" -d 'Shift an
 complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rehearse" -d 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
+complete -c samara -n "__fish_samara_needs_command" -f -a "transform" -d 'Print the plain CloudFormation that a SAM template stands for'
 complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l stack-name -d 'The stack\'s name' -r
@@ -56,7 +57,23 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l role-arn -d 'Ro
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l notification-arns -d 'SNS topics that hear of the stack\'s events' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l transform -d 'Who turns SAM resources into CloudFormation' -r -f -a "native\t'samara, before the change set is made'
 aws\t'CloudFormation, through the change set; for what samara does not cover'"
-complete -c samara -n "__fish_samara_using_subcommand deploy" -l strategy -d 'How the traffic moves: `Canary10Percent5Minutes`, canary:5%:10m, linear:20%:2m, `AllAtOnce` …' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+continue\t'Go on'
+rollback\t'Go back'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+hold\t'Stay at this weight until it can be read again'
+continue\t'Go on without'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-interrupt -d 'What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-bucket -d 'Bucket for the code [default: samara\'s own, made on first use]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-prefix -d 'What stands before every key' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l kms-key-id -d 'KMS key that encrypts the uploads at rest' -r
@@ -87,6 +104,7 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-disable-roll
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l express -d 'CloudFormation\'s Express mode: done once the configuration is applied; never with a rollout'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-express
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-rollout -d 'Move all traffic with the stack\'s update'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-bake -d 'Do not watch it at 100 %'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-resolve-s3
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l force-upload -d 'Upload also what the bucket has already'
@@ -413,6 +431,21 @@ complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s t -l template-file -l template -d 'The template, or - for standard input [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand transform" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand transform" -l placeholder-uris -d 'Put s3://bucket/value where the template names local code, to transform it unpackaged'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l disable-deployment-preference -d 'Leave CodeDeploy out, as with DeploymentPreference Enabled: false; samara\'s own rollouts do'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand validate" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand validate" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand validate" -l config-env -d 'Environment in the configuration file [default: default]' -r

@@ -13,4 +13,5 @@ mod s3;
 mod sandbox;
 mod support;
 mod templates;
+mod transform;
 mod validate;
