@@ -30,12 +30,13 @@ pub fn put(root: &mut Node) {
         }
     }
     for (_, resource) in root.get_mut("Resources").and_then(Node::as_map_mut).into_iter().flat_map(Map::iter_mut) {
-        let kind = resource.get("Type").and_then(Node::as_str).and_then(|kind| kind.strip_prefix("AWS::Serverless::"));
-        let Some(name) = kind.and_then(property) else { continue };
         let Some(resource) = resource.as_map_mut() else { continue };
+        // The published transform's own command gives every resource its properties here, plain ones too.
         if resource.get("Properties").is_none() {
             resource.insert("Properties", Map::new());
         }
+        let kind = resource.get("Type").and_then(Node::as_str).and_then(|kind| kind.strip_prefix("AWS::Serverless::"));
+        let Some(name) = kind.and_then(property) else { continue };
         let Some(properties) = resource.get_mut("Properties").and_then(Node::as_map_mut) else { continue };
         replace(name, properties);
         if name != "CodeUri" {
