@@ -45,11 +45,12 @@ fn normal(value: &Value) -> Value {
 
 fn inputs(folder: &Path, errors: bool) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder.join("input"))
-        .unwrap()
+        .expect("the published cases can be read")
         .filter_map(|entry| {
-            let path = entry.unwrap().path();
+            let path = entry.expect("the published cases can be read").path();
             let name = path.file_stem()?.to_str()?.to_owned();
-            (name.starts_with("error_") == errors).then(|| (name, std::fs::read(&path).unwrap()))
+            (name.starts_with("error_") == errors)
+                .then(|| (name, std::fs::read(&path).expect("the published cases can be read")))
         })
         .collect();
     found.sort();

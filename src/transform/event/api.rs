@@ -195,7 +195,8 @@ impl Method<'_> {
         let own = self.auth.as_ref();
         let is_iam =
             |auth: Option<&Py>, key: &str| auth.and_then(|auth| auth.get(key)).and_then(Py::as_str) == Some("AWS_IAM");
-        if !is_iam(own, "Authorizer") && !(own.is_none() && is_iam(Some(self.api_auth), "DefaultAuthorizer")) {
+        let by_default = own.is_none() && is_iam(Some(self.api_auth), "DefaultAuthorizer");
+        if !is_iam(own, "Authorizer") && !by_default {
             return None;
         }
         let role = |auth: Option<&Py>| -> Option<Py> {

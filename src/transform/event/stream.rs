@@ -595,7 +595,7 @@ fn schema_registry(event: &Event, context: &Context) -> Result<Vec<Node>, Refusa
         .filter(|arn| arn.starts_with("arn"))
         .and_then(|arn| arn.split(':').nth(5).and_then(|resource| resource.strip_prefix("registry/")));
     if let Some(name) = name {
-        statements.push(allow_all(&["glue:GetRegistry"], registry.clone()));
+        statements.push(allow_all(&["glue:GetRegistry"], registry));
         let schemas = format!("arn:${{AWS::Partition}}:glue:${{AWS::Region}}:${{AWS::AccountId}}:schema/{name}/*");
         statements.push(allow_all(&["glue:GetSchemaVersion"], list([map([("Fn::Sub", text(schemas))])])));
     }

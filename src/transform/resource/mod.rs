@@ -24,6 +24,9 @@ use super::refusal::Refusal;
 use crate::template::span::Span;
 use crate::template::{Map, Node};
 
+/// Makes plain resources of a SAM resource.
+type Expand = fn(&mut Resource, &mut Context) -> Result<Vec<Generated>, Refusal>;
+
 /// A type of SAM resource.
 #[derive(Debug)]
 pub struct Spec {
@@ -35,7 +38,7 @@ pub struct Spec {
     referable: &'static [(&'static str, &'static str)],
     /// When it is expanded: functions add to APIs, so they come first.
     turn: u8,
-    expand: Option<fn(&mut Resource, &mut Context) -> Result<Vec<Generated>, Refusal>>,
+    expand: Option<Expand>,
 }
 
 impl Spec {

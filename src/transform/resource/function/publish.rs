@@ -57,7 +57,7 @@ fn describe(function: &mut Generated, hash: &str, context: &Context) -> Result<(
     } else if let Some(own) = description.as_str() {
         text(format!("{own} {hash}"))
     } else {
-        map([("Fn::Join", list([text(" "), list([description.clone(), text(hash)])]))])
+        map([("Fn::Join", list([text(" "), list([description, text(hash)])]))])
     };
     function.set("Description", described);
     Ok(())
