@@ -144,6 +144,7 @@ impl Verdict {
         let plan = &self.state.plan;
         let standing = self.state.standing.as_ref();
         serde_json::json!({
+            "type": "verdict",
             "schema": 1,
             "function": plan.function,
             "alias": plan.alias,

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 
 use super::steps::{Holding, Steps};
 use crate::aws::Aws;
@@ -170,10 +169,8 @@ impl Shifting<'_> {
         let terminal = self.steps.context.terminal;
         let sink = |progress: rollout::run::Progress| {
             if terminal.is_json() {
-                if let rollout::run::Progress::Happened(entry) = &progress {
-                    terminal.json(
-                        &json!({ "type": "rollout", "function": plan.function, "alias": plan.alias, "entry": entry }),
-                    );
+                if let Some(line) = show::progress_json(&plan, &progress) {
+                    terminal.json(&line);
                 }
             } else {
                 show::progress(terminal, &plan, &progress);

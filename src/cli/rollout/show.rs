@@ -43,6 +43,33 @@ pub(crate) fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
     }
 }
 
+/// Progress for programs, a JSON object a line; `None` for what only reassures people.
+pub(crate) fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Value> {
+    let line = |at: &Time, fields: serde_json::Value, message: String| {
+        let mut line = json!({
+            "type": "rollout",
+            "function": plan.function,
+            "alias": plan.alias,
+            "at_ms": at.0,
+            "message": message,
+        });
+        if let (Some(line), serde_json::Value::Object(mut fields)) = (line.as_object_mut(), fields) {
+            line.append(&mut fields);
+        }
+        line
+    };
+    match progress {
+        Progress::Happened(entry) => {
+            Some(line(&entry.at, json!({ "entry": entry }), happening_words(&entry.what, plan)))
+        }
+        Progress::Looked { at, standing, .. } => {
+            Some(line(at, json!({ "standing": standing }), standing_words(standing)))
+        }
+        Progress::Trouble { at, text } => Some(line(at, json!({ "trouble": text }), text.clone())),
+        Progress::Planned(_) | Progress::Waiting(_) => None,
+    }
+}
+
 /// The plan for programs.
 pub(crate) fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
     json!({
