@@ -34,15 +34,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Deploy(Box<deploy::DeployArgs>),
     Init(init::InitArgs),
+    Validate(validate::ValidateArgs),
+    Transform(transform::TransformArgs),
     Package(Box<package::PackageArgs>),
+    Deploy(Box<deploy::DeployArgs>),
     Rollout(rollout::RolloutArgs),
-    Completions(completions::CompletionsArgs),
     Rehearse(rehearse::RehearseArgs),
     Sandbox(sandbox::SandboxArgs),
-    Transform(transform::TransformArgs),
-    Validate(validate::ValidateArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// The whole grammar, for completions and documentation.

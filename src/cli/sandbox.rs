@@ -34,10 +34,13 @@ Examples:
   samara sandbox start --output json")]
     Start(StartArgs),
     /// End it; its state stays
+    #[command(after_help = "Example:\n  samara sandbox stop")]
     Stop,
-    /// Say whether it runs and where it listens
+    /// Say whether it runs and where it listens; exit status 1 when it does not
+    #[command(after_help = "Example:\n  samara sandbox status --output json")]
     Status,
     /// Delete everything in it; one that runs is started again, empty
+    #[command(after_help = "Example:\n  samara sandbox reset")]
     Reset,
 }
 

@@ -241,10 +241,13 @@ impl Story<'_> {
             strategy: self.settings.strategy.as_deref(),
             build: build.number,
         };
+        let mut last = None;
         let deploy = deploy::run(&settings, |value| {
             line(value);
-            if let Some(text) = in_words(value) {
-                (self.sink)(Event::Told { at: self.at(), text });
+            // Looks that show nothing new are not told again.
+            if let Some(text) = in_words(value).filter(|text| last.as_ref() != Some(text)) {
+                (self.sink)(Event::Told { at: self.at(), text: text.clone() });
+                last = Some(text);
             }
         });
         let counting = self.tell_traffic();
@@ -372,6 +375,8 @@ fn newer(old: &str, builds: u32) -> Vec<String> {
 /// A JSON line of a deploy as a line of the timeline; `None` for what the story need not tell.
 fn in_words(line: &Value) -> Option<String> {
     match line["type"].as_str()? {
+        // What is about to be done is told when it is done.
+        "rollout" if line["entry"]["event"] == "intent" => None,
         "rollout" => line["message"].as_str().map(str::to_owned),
         "warning" => line["message"].as_str().map(|message| format!("warning: {message}")),
         "event" if line["resource_type"] == "AWS::CloudFormation::Stack" => {

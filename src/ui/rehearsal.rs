@@ -50,10 +50,8 @@ pub fn proof(terminal: Terminal, proof: &Proof) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     terminal.data(format_args!("\n{table}"));
-    for deployment in &proof.deployments {
-        for line in explained(deployment) {
-            terminal.data(sanitize(&line));
-        }
+    for deployment in proof.deployments.iter().filter(|deployment| deployment.outcome == Outcome::RolledBack) {
+        explain(terminal, deployment);
     }
     if proof.settled {
         terminal.data(format_args!("{GOOD}Settled:{GOOD:#} template, stack and alias agree."));
@@ -73,23 +71,20 @@ pub fn proof(terminal: Terminal, proof: &Proof) {
     ));
 }
 
-fn explained(deployment: &Deployment) -> Vec<String> {
-    let mut lines = Vec::new();
-    if deployment.outcome == Outcome::RolledBack {
-        let reason = deployment.reason.as_deref().unwrap_or("no reason given");
-        lines.push(format!(
-            "{WARN}Version {} was rolled back{WARN:#} after {}: {reason}",
-            deployment.version,
-            minutes(deployment.seconds_to_verdict)
+/// Why a version was taken back, and what that has spared.
+fn explain(terminal: Terminal, deployment: &Deployment) {
+    let reason = sanitize(deployment.reason.as_deref().unwrap_or("no reason given"));
+    terminal.data(format_args!(
+        "{WARN}Version {} was rolled back{WARN:#} after {}: {reason}",
+        deployment.version,
+        minutes(deployment.seconds_to_verdict)
+    ));
+    if let Some(all) = deployment.errors_all_at_once {
+        let failed = deployment.errors.new + deployment.errors.old.unwrap_or(0);
+        terminal.data(format_args!(
+            "Meanwhile {failed} requests failed; with all traffic sent to it at once, {all} would have."
         ));
-        if let Some(all) = deployment.errors_all_at_once {
-            let served = deployment.errors.new + deployment.errors.old.unwrap_or(0);
-            lines.push(format!(
-                "Meanwhile {served} requests failed; sent to everybody at once it would have failed {all}."
-            ));
-        }
     }
-    lines
 }
 
 fn outcome_words(outcome: Outcome) -> &'static str {

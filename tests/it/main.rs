@@ -7,7 +7,6 @@ mod init;
 mod lambda;
 mod layout;
 mod package;
-#[cfg(test)]
 mod rollout;
 mod s3;
 mod sandbox;

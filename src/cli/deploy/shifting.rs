@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-
 use super::steps::{Holding, Steps};
 use crate::aws::Aws;
 use crate::cli::exit::{Error, Status};

@@ -9,7 +9,6 @@ use super::project::Project;
 #[derive(Debug)]
 pub(crate) struct Samara {
     command: Command,
-    stdin: Vec<u8>,
     masks: Vec<(String, &'static str)>,
 }
 
@@ -31,7 +30,7 @@ impl Samara {
             (project.dir().to_string_lossy().into_owned(), "[PROJECT]"),
             (project.home().to_string_lossy().into_owned(), "[HOME]"),
         ];
-        Self { command, stdin: Vec::new(), masks }
+        Self { command, masks }
     }
 
     pub(crate) fn args<I, S>(mut self, args: I) -> Self
@@ -45,16 +44,6 @@ impl Samara {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
-        self
-    }
-
-    pub(crate) fn without_env(mut self, name: &str) -> Self {
-        self.command.env_remove(name);
-        self
-    }
-
-    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = bytes.into();
         self
     }
 
@@ -75,21 +64,7 @@ impl Samara {
     }
 
     pub(crate) fn run_unchecked(mut self) -> Outcome {
-        let mut child = self
-            .command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
-        let mut stdin = child.stdin.take().expect("piped");
-        let input = std::mem::take(&mut self.stdin);
-        let writer = std::thread::spawn(move || {
-            // A command that does not read its input closes the pipe; that is its right.
-            let _ = std::io::Write::write_all(&mut stdin, &input);
-        });
-        let output = child.wait_with_output().expect("the binary ends");
-        writer.join().expect("the writer ends");
+        let output = self.command.stdin(Stdio::null()).output().expect("the binary runs");
         let text = |bytes: &[u8]| {
             let mut text = String::from_utf8_lossy(bytes).into_owned();
             for (what, with) in &self.masks {
@@ -138,11 +113,5 @@ impl Outcome {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("stdout is not JSON ({error}):\n{}\nstderr:\n{}", self.stdout, self.stderr))
-    }
-
-    /// Status and both outputs in one text, for a snapshot.
-    pub(crate) fn snapshot(&self) -> String {
-        let status = self.status.map_or_else(|| "signal".to_owned(), |status| status.to_string());
-        format!("status: {status}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr)
     }
 }
