@@ -9,6 +9,7 @@ use super::exit::{Error, Status};
 use crate::rehearse::application::Application;
 use crate::rehearse::proof::{Outcome, Proof};
 use crate::rehearse::story::{self, Settings};
+use crate::rollout::strategy::Strategy;
 use crate::ui;
 
 /// Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its
@@ -29,7 +30,7 @@ pub struct RehearseArgs {
     application: Option<PathBuf>,
     /// How the traffic moves, instead of what the template says
     #[arg(long, value_name = "STRATEGY")]
-    strategy: Option<String>,
+    strategy: Option<Strategy>,
     /// Requests in each second of the sandbox's clock
     #[arg(long, value_name = "NUMBER", default_value_t = 5.0)]
     rate: f64,
@@ -85,7 +86,7 @@ fn resolve(args: &RehearseArgs) -> Result<Settings, Error> {
         }
     };
     Ok(Settings {
-        strategy: args.strategy.clone(),
+        strategy: args.strategy.as_ref().map(ToString::to_string),
         rate: within("rate", args.rate, 0.1, 100.0)?,
         errors: within("errors", args.errors, 0.0, 100.0)? / 100.0,
         speed: within("speed", args.speed, 1.0, 240.0)?,

@@ -21,9 +21,12 @@ use crate::template::{Source, read};
 /// The stack of every rehearsal.
 const STACK: &str = "rehearsal";
 
-/// How long a version serves before the next one comes, in the sandbox's time: what the old version
-/// does when nobody changes anything has to be known.
-const STEADY: Duration = Duration::from_secs(360);
+/// How long the first version serves before the next one comes, in the sandbox's time: what it does
+/// when nobody changes anything has to be known.
+const FIRST: Duration = Duration::from_secs(480);
+
+/// How long the old version serves again after a rollback, in the sandbox's time.
+const AFTERWARDS: Duration = Duration::from_secs(180);
 
 /// How often the counts are told, in the sandbox's time.
 const TELL: Duration = Duration::from_secs(60);
@@ -100,9 +103,8 @@ async fn tell(application: &Application, settings: &Settings, hosted: &Hosted, s
     .await?;
     let mut story = Story { application, settings, hosted, aws, sink, started: Instant::now(), traffic: None };
     let mut deployments = vec![story.first().await?];
-    story.steady("the first version serves").await;
     deployments.push(story.next(2, settings.errors).await?);
-    story.steady("the rolled-back alias serves").await;
+    story.steady("the old version serves everybody again", AFTERWARDS).await;
     deployments.push(story.next(3, USUAL_ERRORS).await?);
     let unsettled = story.disagreements(&deployments).await?;
     if let Some(traffic) = story.traffic.take() {
@@ -170,7 +172,7 @@ impl Story<'_> {
             self.hosted.world().lambda.inject_errors(&function, &version, USUAL_ERRORS);
         }
         self.start_traffic(function);
-        self.steady(&format!("version {version} is live; {} requests a second", self.settings.rate)).await;
+        self.steady(&format!("version {version} is live; {} requests a second", self.settings.rate), FIRST).await;
         let served = self.snapshot();
         let (requests, errors) = Deployment::count(&served, None, &version);
         Ok(Deployment {
@@ -272,9 +274,9 @@ impl Story<'_> {
     }
 
     /// Lets the traffic flow for a while.
-    async fn steady(&self, title: &str) {
+    async fn steady(&self, title: &str, how_long: Duration) {
         self.chapter(title);
-        let enough = tokio::time::sleep(STEADY.div_f64(self.settings.speed));
+        let enough = tokio::time::sleep(how_long.div_f64(self.settings.speed));
         tokio::select! {
             () = enough => {}
             never = self.tell_traffic() => match never {},

@@ -7,6 +7,7 @@ mod init;
 mod lambda;
 mod layout;
 mod package;
+mod rehearse;
 mod rollout;
 mod s3;
 mod sandbox;
