@@ -83,7 +83,7 @@ _samara() {
 
     case "${cmd}" in
         samara)
-            opts="-h -V --region --profile --sandbox --output --color --debug --help --version deploy init package rollout completions rehearse sandbox transform validate"
+            opts="-h -V --region --profile --sandbox --output --color --debug --help --version init validate transform package deploy rollout rehearse sandbox completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

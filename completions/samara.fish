@@ -35,15 +35,98 @@ complete -c samara -n "__fish_samara_needs_command" -l sandbox -d 'Use the proje
 complete -c samara -n "__fish_samara_needs_command" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_needs_command" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
 complete -c samara -n "__fish_samara_needs_command" -f -a "init" -d 'Begin an application: a folder with template, code, unit test, event and README'
+complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
+complete -c samara -n "__fish_samara_needs_command" -f -a "transform" -d 'Print the plain CloudFormation that a SAM template stands for'
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
+complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rollout" -d 'Shift an alias\'s traffic to another version step by step, judged all the time, and back by itself'
-complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rehearse" -d 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
-complete -c samara -n "__fish_samara_needs_command" -f -a "transform" -d 'Print the plain CloudFormation that a SAM template stands for'
-complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a template without AWS: every problem at once, each with its line and how to mend it'
+complete -c samara -n "__fish_samara_needs_command" -f -a "completions" -d 'Print the completion script of a shell'
+complete -c samara -n "__fish_samara_using_subcommand init" -s n -l name -d 'The same as NAME' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -s t -l template -l app-template -d 'The template' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -s o -l output-dir -d 'The folder in which the application\'s own is made' -r -F
+complete -c samara -n "__fish_samara_using_subcommand init" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand init" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand init" -l no-input -l no-interactive -d 'Ask nothing; what is not given is python-api and samara-app'
+complete -c samara -n "__fish_samara_using_subcommand init" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand init" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand init" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand validate" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand validate" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-files -d 'Check the template alone, without the folders and files that it names'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l files
+complete -c samara -n "__fish_samara_using_subcommand validate" -l lint -d 'Accepted as `sam` has it: every rule is always on'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l language-extensions
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-language-extensions
+complete -c samara -n "__fish_samara_using_subcommand validate" -l beta-features
+complete -c samara -n "__fish_samara_using_subcommand validate" -l no-beta-features
+complete -c samara -n "__fish_samara_using_subcommand validate" -l save-params -d 'Save the options of this command line to the configuration file'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand validate" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand validate" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s t -l template-file -l template -d 'The template, or - for standard input [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand transform" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand transform" -l placeholder-uris -d 'Put s3://bucket/value where the template names local code, to transform it unpackaged'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l disable-deployment-preference -d 'Leave CodeDeploy out, as with DeploymentPreference Enabled: false; samara\'s own rollouts do'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand transform" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
+complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l s3-prefix -d 'What stands before every key' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l kms-key-id -d 'KMS key that encrypts the uploads at rest [default: as the bucket has it]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l metadata -d 'Metadata of every upload: KEY=VALUE,… or a flat JSON object' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l include -d 'Pack what looks like a secret or would be left out: a pattern in .gitignore\'s syntax; repeatable' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l image-repository -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l image-repositories -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l signing-profiles -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand package" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand package" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
+complete -c samara -n "__fish_samara_using_subcommand package" -l no-resolve-s3
+complete -c samara -n "__fish_samara_using_subcommand package" -l use-json -d 'Write the packaged template as JSON'
+complete -c samara -n "__fish_samara_using_subcommand package" -l force-upload -d 'Upload also what the bucket has already'
+complete -c samara -n "__fish_samara_using_subcommand package" -l no-progressbar -d 'Show no progress'
+complete -c samara -n "__fish_samara_using_subcommand package" -l dry-run -d 'Do everything local and call nothing'
+complete -c samara -n "__fish_samara_using_subcommand package" -l allow-external-links -d 'Pack what links point at outside their code folder'
+complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-image-repos
+complete -c samara -n "__fish_samara_using_subcommand package" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand package" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand package" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand package" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l stack-name -d 'The stack\'s name' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
@@ -121,52 +204,6 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l sandbox -d 'Use
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand init" -s n -l name -d 'The same as NAME' -r
-complete -c samara -n "__fish_samara_using_subcommand init" -s t -l template -l app-template -d 'The template' -r
-complete -c samara -n "__fish_samara_using_subcommand init" -s o -l output-dir -d 'The folder in which the application\'s own is made' -r -F
-complete -c samara -n "__fish_samara_using_subcommand init" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand init" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand init" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
-json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand init" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand init" -l no-input -l no-interactive -d 'Ask nothing; what is not given is python-api and samara-app'
-complete -c samara -n "__fish_samara_using_subcommand init" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand init" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand init" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand package" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l output-template-file -d 'Where the packaged template is written [default: standard output]' -r -F
-complete -c samara -n "__fish_samara_using_subcommand package" -l s3-bucket -d 'The bucket to upload to [default: samara\'s own, made on first use]' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l s3-prefix -d 'What stands before every key' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l kms-key-id -d 'KMS key that encrypts the uploads at rest [default: as the bucket has it]' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l metadata -d 'Metadata of every upload: KEY=VALUE,… or a flat JSON object' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l include -d 'Pack what looks like a secret or would be left out: a pattern in .gitignore\'s syntax; repeatable' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l config-env -d 'Environment in the configuration file [default: default]' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l image-repository -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l image-repositories -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l signing-profiles -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand package" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
-json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand package" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
-complete -c samara -n "__fish_samara_using_subcommand package" -l no-resolve-s3
-complete -c samara -n "__fish_samara_using_subcommand package" -l use-json -d 'Write the packaged template as JSON'
-complete -c samara -n "__fish_samara_using_subcommand package" -l force-upload -d 'Upload also what the bucket has already'
-complete -c samara -n "__fish_samara_using_subcommand package" -l no-progressbar -d 'Show no progress'
-complete -c samara -n "__fish_samara_using_subcommand package" -l dry-run -d 'Do everything local and call nothing'
-complete -c samara -n "__fish_samara_using_subcommand package" -l allow-external-links -d 'Pack what links point at outside their code folder'
-complete -c samara -n "__fish_samara_using_subcommand package" -l resolve-image-repos
-complete -c samara -n "__fish_samara_using_subcommand package" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand package" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand package" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand package" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -341,17 +378,6 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand completions" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand completions" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand completions" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
-json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand completions" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand completions" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand rehearse" -l strategy -d 'How the traffic moves, instead of what the template says' -r
 complete -c samara -n "__fish_samara_using_subcommand rehearse" -l rate -d 'Requests in each second of the sandbox\'s clock' -r
 complete -c samara -n "__fish_samara_using_subcommand rehearse" -l errors -d 'How many percent of the worse version\'s requests fail' -r
@@ -381,7 +407,7 @@ complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_se
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "start" -d 'Start it and return once it listens; print the environment variables that point clients at it'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "stop" -d 'End it; its state stays'
-complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "status" -d 'Say whether it runs and where it listens'
+complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "status" -d 'Say whether it runs and where it listens; exit status 1 when it does not'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and not __fish_seen_subcommand_from start stop status reset" -f -a "reset" -d 'Delete everything in it; one that runs is started again, empty'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l port -d 'Port on 127.0.0.1; 0 takes a free one' -r
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from start" -l speed -d 'How many seconds of the sandbox\'s clock one real second has' -r
@@ -431,40 +457,14 @@ complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand sandbox; and __fish_seen_subcommand_from reset" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand transform" -s t -l template-file -l template -d 'The template, or - for standard input [default: template.yaml, template.yml or template.json]' -r
-complete -c samara -n "__fish_samara_using_subcommand transform" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
-complete -c samara -n "__fish_samara_using_subcommand transform" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand transform" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand transform" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+complete -c samara -n "__fish_samara_using_subcommand completions" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand completions" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand completions" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
 json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand transform" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c samara -n "__fish_samara_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand transform" -l placeholder-uris -d 'Put s3://bucket/value where the template names local code, to transform it unpackaged'
-complete -c samara -n "__fish_samara_using_subcommand transform" -l disable-deployment-preference -d 'Leave CodeDeploy out, as with DeploymentPreference Enabled: false; samara\'s own rollouts do'
-complete -c samara -n "__fish_samara_using_subcommand transform" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand transform" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand transform" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand transform" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand validate" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
-complete -c samara -n "__fish_samara_using_subcommand validate" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
-complete -c samara -n "__fish_samara_using_subcommand validate" -l config-env -d 'Environment in the configuration file [default: default]' -r
-complete -c samara -n "__fish_samara_using_subcommand validate" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand validate" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand validate" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
-json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand validate" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand validate" -l no-files -d 'Check the template alone, without the folders and files that it names'
-complete -c samara -n "__fish_samara_using_subcommand validate" -l files
-complete -c samara -n "__fish_samara_using_subcommand validate" -l lint -d 'Accepted as `sam` has it: every rule is always on'
-complete -c samara -n "__fish_samara_using_subcommand validate" -l language-extensions
-complete -c samara -n "__fish_samara_using_subcommand validate" -l no-language-extensions
-complete -c samara -n "__fish_samara_using_subcommand validate" -l beta-features
-complete -c samara -n "__fish_samara_using_subcommand validate" -l no-beta-features
-complete -c samara -n "__fish_samara_using_subcommand validate" -l save-params -d 'Save the options of this command line to the configuration file'
-complete -c samara -n "__fish_samara_using_subcommand validate" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand validate" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand validate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand validate" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand completions" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand completions" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand completions" -s V -l version -d 'Print version'
