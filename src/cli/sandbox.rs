@@ -100,7 +100,7 @@ pub fn run(context: &Context, args: &SandboxArgs) -> Result<Status, Error> {
         SandboxCommand::Status => {
             let running = block_on(process::status(&context.cwd))?;
             match &running {
-                Some(running) if context.terminal.is_json() => context.terminal.json(&describe(running)),
+                Some(running) if context.terminal.is_json() => context.terminal.json(&describe(context, running)),
                 None if context.terminal.is_json() => context.terminal.json(&json!({"running": false})),
                 Some(running) => context.terminal.data(format_args!(
                     "running at {} (process {}, speed {})",
@@ -135,19 +135,25 @@ fn foreground(context: &Context, args: &StartArgs) -> Result<Status, Error> {
     Ok(Status::Done)
 }
 
+/// The region of the commands that are given `--sandbox` here.
+fn region(context: &Context) -> Option<String> {
+    context.global.region.clone().or_else(|| context.env("AWS_REGION"))
+}
+
 fn show(context: &Context, running: &Running) {
     if context.terminal.is_json() {
-        context.terminal.json(&describe(running));
+        context.terminal.json(&describe(context, running));
         return;
     }
-    for (name, value) in running.environment() {
+    for (name, value) in running.environment(region(context).as_deref()) {
         context.terminal.data(format_args!("export {name}={value}"));
     }
 }
 
-fn describe(running: &Running) -> Value {
+fn describe(context: &Context, running: &Running) -> Value {
+    let variables = running.environment(region(context).as_deref());
     let environment: Map<String, Value> =
-        running.environment().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        variables.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     json!({
         "running": true,
         "endpoint_url": running.endpoint_url(),

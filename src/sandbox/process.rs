@@ -41,14 +41,15 @@ impl Running {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The variables that point any AWS client at it.
-    pub fn environment(&self) -> [(&'static str, String); 5] {
+    /// The variables that point any AWS client at it, in the region that samara itself would use there.
+    pub fn environment(&self, region: Option<&str>) -> [(&'static str, String); 5] {
+        let region = region.unwrap_or(REGION);
         [
             ("AWS_ENDPOINT_URL", self.endpoint_url()),
             ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "sandbox".to_owned()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("AWS_REGION", region.to_owned()),
+            ("AWS_DEFAULT_REGION", region.to_owned()),
         ]
     }
 }

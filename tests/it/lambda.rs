@@ -22,12 +22,12 @@ use samara::sandbox::router::ServiceName;
 use samara::sandbox::server::{self, Options, Server};
 use serde_json::{Value, json};
 
-use crate::support::{Project, python, shared};
+use crate::support::{Project, installed, python, shared};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 
 /// A Runtime API client in bash; it answers with its `VARIANT`, or does as the event says.
-const BOOTSTRAP: &str = r#"#!/usr/bin/env bash
+pub(crate) const BOOTSTRAP: &str = r#"#!/usr/bin/env bash
 export LC_ALL=C
 exec 3<>"/dev/tcp/${AWS_LAMBDA_RUNTIME_API%:*}/${AWS_LAMBDA_RUNTIME_API#*:}"
 call() {
@@ -67,20 +67,6 @@ fn zip(files: &[(&str, &str)]) -> Blob {
         zip.write_all(content.as_bytes()).expect("as the test set it up");
     }
     Blob::new(zip.finish().expect("as the test set it up").into_inner())
-}
-
-fn have(program: &str) -> bool {
-    let found =
-        std::process::Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        skipped(program);
-    }
-    found
-}
-
-#[expect(clippy::print_stderr, reason = "a test that cannot run says why")]
-fn skipped(program: &str) {
-    eprintln!("SKIPPED: {program} is not installed");
 }
 
 fn client(endpoint: &str) -> Client {
@@ -227,7 +213,7 @@ fn weights(version: &str, weight: f64) -> AliasRoutingConfiguration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alias_routes_by_weight_and_each_version_runs_its_own_configuration() {
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -303,7 +289,7 @@ async fn an_alias_refuses_what_aws_refuses_and_a_stale_revision_is_never_overwri
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_timeouts_and_crashes_come_back_as_on_aws() {
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -373,7 +359,7 @@ async fn faults(bench: &Bench, rate: f64) {
 async fn python_and_node_run_with_their_layers() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::start(dir.path()).await;
-    if have("python3") {
+    if installed("python3") {
         let content = aws_sdk_lambda::types::LayerVersionContentInput::builder()
             .zip_file(zip(&[("python/shared.py", "def greet(name):\n    return 'hello ' + name\n")]))
             .build();
@@ -390,7 +376,7 @@ async fn python_and_node_run_with_their_layers() {
         assert_eq!(payload(&failed)["errorType"], "KeyError");
         assert!(payload(&failed)["stackTrace"][0].as_str().unwrap().contains("app.py\", line 4, in handler"));
     }
-    if have("node") {
+    if installed("node") {
         let code = "exports.handler = async (event) => ({ doubled: event.n * 2 });";
         bench.create("js", "nodejs22.x", "index.handler", &[("index.js", code)], 10).await;
         assert_eq!(payload(&bench.invoke("js", None, &json!({ "n": 21 })).await), json!({ "doubled": 42 }));
@@ -400,7 +386,7 @@ async fn python_and_node_run_with_their_layers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_there_survives_a_restart_and_code_can_come_from_s3() {
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -443,7 +429,7 @@ async fn what_is_there_survives_a_restart_and_code_can_come_from_s3() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrency_is_limited_and_changes_wait_for_each_other() {
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -574,7 +560,7 @@ async fn permissions_urls_mappings_tags_and_settings_are_kept_as_records() {
 
 #[test]
 fn no_process_survives_a_sandbox_that_is_killed() {
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let project = Project::new();
@@ -730,7 +716,7 @@ assert events == ["PayloadChunk", "InvokeComplete"], events
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn boto3_creates_routes_and_is_refused() {
     let Some(python) = python::interpreter() else { return };
-    if !have("bash") {
+    if !installed("bash") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();

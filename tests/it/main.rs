@@ -1,5 +1,8 @@
 //! What a user would do, against real endpoints. One binary: each further one links the SDK again.
 
+mod applications;
+mod bucket;
+mod clients;
 mod cloudformation;
 mod completions;
 mod deploy;

@@ -47,6 +47,10 @@ fn it_starts_once_says_where_and_stops() {
     );
     let url = started[0]["endpoint_url"].as_str().expect("a URL");
     assert_eq!(started[0]["environment"]["AWS_ENDPOINT_URL"], url);
+    // The region of `--sandbox` in the same shell: other clients see what samara deployed.
+    assert_eq!(started[0]["environment"]["AWS_REGION"], "eu-central-1");
+    let other = project.samara(["sandbox", "start", "--region", "eu-west-1"]).run().expect(0);
+    other.prints("export AWS_REGION=eu-west-1\nexport AWS_DEFAULT_REGION=eu-west-1\n");
     project.samara(["sandbox", "start"]).run().expect(0).prints(&format!("export AWS_ENDPOINT_URL={url}\n"));
     project.samara(["sandbox", "status"]).run().expect(0).prints(url);
     project.samara(["sandbox", "start", "--speed", "60"]).run().expect(1).says("runs already").says("sandbox stop");
