@@ -110,9 +110,9 @@ fn the_aws_command_sees_and_uses_what_samara_deployed() {
     // Metrics come late, as on AWS: a minute or two, which are seconds here.
     let dimension = format!("Name=FunctionName,Value={function}");
     let (start, end) = ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
-    let day = ["--period", "86400", "--statistics", "Sum", "--start-time", start, "--end-time", end];
+    let long = ["--period", "8640000", "--statistics", "Sum", "--start-time", start, "--end-time", end];
     let metric = ["--namespace", "AWS/Lambda", "--metric-name", "Invocations", "--dimensions", &dimension];
-    let statistics: Vec<&str> = ["cloudwatch", "get-metric-statistics"].into_iter().chain(metric).chain(day).collect();
+    let statistics: Vec<&str> = ["cloudwatch", "get-metric-statistics"].into_iter().chain(metric).chain(long).collect();
     let mut sum = Value::Null;
     for _ in 0..20 {
         sum = shell.aws(&statistics)["Datapoints"][0]["Sum"].clone();
