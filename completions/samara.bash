@@ -529,7 +529,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__abort)
-            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --force --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -731,7 +731,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__resume)
-            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --adopt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -147,10 +147,10 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l limit -d 'Bound
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
-complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-no-data -d 'What happens when they do not come [default: hold]' -r -f -a "hold\t'Stop at this weight and wait for a person'
 continue\t'Go on'
 rollback\t'Go back'"
-complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes [default: rollback]' -r -f -a "rollback\t'Go back'
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l timeout -d 'Take it back when it is not done after this time' -r
@@ -234,10 +234,10 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-no-data -d 'What happens when they do not come [default: hold]' -r -f -a "hold\t'Stop at this weight and wait for a person'
 continue\t'Go on'
 rollback\t'Go back'"
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes [default: rollback]' -r -f -a "rollback\t'Go back'
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l timeout -d 'Take it back when it is not done after this time' -r
@@ -268,10 +268,10 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-no-data -d 'What happens when they do not come' -r -f -a "hold\t'Stop at this weight and wait for a person'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-no-data -d 'What happens when they do not come [default: hold]' -r -f -a "hold\t'Stop at this weight and wait for a person'
 continue\t'Go on'
 rollback\t'Go back'"
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes' -r -f -a "rollback\t'Go back'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-metrics-outage -d 'What happens when CloudWatch cannot be read for 15 minutes [default: rollback]' -r -f -a "rollback\t'Go back'
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l timeout -d 'Take it back when it is not done after this time' -r
@@ -320,6 +320,7 @@ json\t'For programs: JSON and nothing else'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l adopt -d 'Accept what somebody else made of the alias, and go on from there'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -358,6 +359,7 @@ json\t'For programs: JSON and nothing else'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l force -d 'Put the alias wholly on the old version although somebody else changed it; says what it overwrites'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -134,6 +134,37 @@ impl Live {
     }
 }
 
+/// Which version the template of a stack says that an alias serves, as the stack is now; nothing is
+/// waited for. `None` where the stack does not have the alias, or where only CloudFormation can tell.
+///
+/// # Errors
+/// A call failed, or the template cannot be read.
+pub async fn version_of_alias(aws: &Aws, stack: &str, function: &str, alias: &str) -> Result<Option<String>, Error> {
+    let cloudformation = aws.cloudformation();
+    let resources = cloudformation.resources(stack).await?;
+    let found = resources.iter().find(|resource| {
+        resource.kind == "AWS::Lambda::Alias"
+            && resource.physical_id.as_deref().and_then(alias_names) == Some((function, alias))
+    });
+    let Some(logical_id) = found.map(|found| found.logical_id.clone()) else { return Ok(None) };
+    let text = cloudformation.template(stack, Stage::Processed).await?;
+    let template = parse(&format!("stack {stack}"), &text)?;
+    let live = Live { stack: Stack { name: stack.to_owned(), ..Stack::default() }, template, resources };
+    Ok(live.said_of_alias(&logical_id))
+}
+
+impl Live {
+    fn said_of_alias(&self, logical_id: &str) -> Option<String> {
+        let node = super::hold::function_version(&self.template, logical_id)?;
+        if let Some(("Fn::GetAtt", arguments)) = node.intrinsic() {
+            let [version, attribute] = arguments.as_list()? else { return None };
+            let version = version.as_str().filter(|_| attribute.as_str() == Some("Version"))?;
+            return self.version(version).map(str::to_owned);
+        }
+        self.text(node).ok().flatten()
+    }
+}
+
 /// `arn:aws:lambda:eu-central-1:123456789012:function:name:live` → `name`, `live`.
 fn alias_names(arn: &str) -> Option<(&str, &str)> {
     let (_, names) = arn.split_once(":function:")?;

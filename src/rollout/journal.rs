@@ -149,7 +149,11 @@ fn check(state: &State) -> Result<(), Damage> {
     let interfered = state.entries.iter().any(|entry| {
         matches!(
             entry.what,
-            Happening::Conflict { .. } | Happening::PutBackByCloudFormation | Happening::Decided { .. }
+            Happening::Conflict { .. }
+                | Happening::PutBackByCloudFormation
+                | Happening::Decided { .. }
+                | Happening::Accepted { .. }
+                | Happening::Overwriting { .. }
         )
     });
     if !interfered && told.last().is_some_and(|last| *last != state.alias.content) && state.entries.len() < 900 {

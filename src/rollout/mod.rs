@@ -5,6 +5,7 @@
 //! [`evidence`] (CloudWatch), [`driver`] (the alias), [`clock`], [`owner`].
 
 pub mod analysis;
+pub mod by_hand;
 pub mod clock;
 pub mod content;
 pub mod driver;
@@ -370,7 +371,7 @@ pub async fn start_prepared(
 /// Takes over a rollout that was left, or (to abort it) one that is driven elsewhere.
 ///
 /// # Errors
-/// There is none; its driver lives (for anything but [`Purpose::Abort`]); the journal cannot be read.
+/// There is none; its driver lives (for anything that does not go back); the journal cannot be read.
 pub async fn take_over(
     function: &FunctionName,
     alias: &AliasName,
@@ -400,7 +401,7 @@ async fn wait_for_driver(
         let found = services.store.find().await?.ok_or_else(none)?;
         let Some(driver) = found.driver(&services.me, owner::is_alive).cloned() else { return Ok(found) };
         // Its next write will be refused by the fence: taking it back is safe at any time.
-        if purpose == Purpose::Abort {
+        if purpose.goes_back() {
             return Ok(found);
         }
         let renewed = first_nonce.as_ref().is_some_and(|nonce| *nonce != found.record.nonce);

@@ -204,6 +204,29 @@ impl Store {
         }
     }
 
+    /// Puts something that is over already into the history; there never was a journal of it.
+    ///
+    /// # Errors
+    /// S3 refused.
+    pub async fn note(&self, state: &State) -> Result<(), aws::Error> {
+        let record = Record {
+            format: journal::FORMAT,
+            id: nonce(),
+            nonce: nonce(),
+            owner: None,
+            started: state.plan.created,
+            state: state.clone(),
+        };
+        self.put_into_history(&record).await
+    }
+
+    async fn put_into_history(&self, record: &Record) -> Result<(), aws::Error> {
+        let bytes = serde_json::to_vec(record).unwrap_or_default();
+        let mut put = PutObject::new(&self.bucket, journal::history_key(record), Body::Bytes(bytes));
+        put.content_type = Some("application/json".to_owned());
+        self.s3.put(put).await.map(drop)
+    }
+
     /// Moves a finished journal to the history.
     ///
     /// # Errors
@@ -231,10 +254,7 @@ impl Store {
     }
 
     async fn archive(&self, record: &Record, etag: ETag) -> Result<(), aws::Error> {
-        let bytes = serde_json::to_vec(record).unwrap_or_default();
-        let mut put = PutObject::new(&self.bucket, journal::history_key(record), Body::Bytes(bytes));
-        put.content_type = Some("application/json".to_owned());
-        self.s3.put(put).await?;
+        self.put_into_history(record).await?;
         match self.s3.delete(&self.bucket, &self.key(), Condition::IfMatch(etag)).await {
             Err(error) if error.is_not_found() => Ok(()),
             other => other,

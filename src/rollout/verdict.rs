@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::analysis::{Reason, Standing, Stream, Tally};
 use super::content::Content;
 use super::driver::alias::by_hand;
-use super::names::{Time, show_duration};
+use super::names::{Time, Weight, show_duration};
 use super::run::Verdict;
 use super::state::{Happening, PauseCause, Phase, State, Stop, Why};
 
@@ -111,12 +111,14 @@ impl Verdict {
                 format!("{name} is held at {}: {reason}", self.state.alias.content),
                 format!("Go on with: samara rollout promote {target}    or back with: samara rollout abort {target}"),
             ],
-            Outcome::Conflict => vec![
-                format!("{name} was left alone: {reason}"),
-                format!(
-                    "Look: samara rollout status {target}    and, once it is decided: samara rollout resume or abort {target}"
-                ),
-            ],
+            Outcome::Conflict => {
+                let mut lines = vec![format!("{name} was left alone: {reason}")];
+                lines.extend(match self.stop {
+                    Stop::Phase => ways_out(&self.state),
+                    _ => vec![format!("Look: samara rollout status {target}")],
+                });
+                lines
+            }
             Outcome::Failed => vec![
                 format!("{name} could NOT be rolled back and may still say {}: {reason}", self.state.alias.content),
                 format!("By hand: {}", by_hand(&plan.function, &plan.alias, &Content::whole(plan.old))),
@@ -172,6 +174,9 @@ pub fn phase_words(state: &State) -> String {
         Phase::Planned => "about to begin".to_owned(),
         Phase::PreTraffic { .. } => format!("waiting for version {} to be ready", plan.new),
         Phase::Shifting { step, since: None } => format!("on the way to {}", plan.weight(*step)),
+        Phase::Shifting { step, since: Some(_) } if state.accepted.is_some() => {
+            format!("at {}, which somebody else set, step {} of {}", share_of_new(state), step + 1, plan.steps().len())
+        }
         Phase::Shifting { step, since: Some(_) } => {
             format!("at {}, step {} of {}", plan.weight(*step), step + 1, plan.steps().len())
         }
@@ -187,6 +192,36 @@ pub fn phase_words(state: &State) -> String {
         Phase::SettleFailed { reason } => format!("serving, but its stack was not settled: {reason}"),
         Phase::Conflicted { found: Some(found), .. } => format!("stopped: somebody else made the alias say {found}"),
         Phase::Conflicted { found: None, .. } => "stopped: the alias is gone".to_owned(),
+    }
+}
+
+fn share_of_new(state: &State) -> Weight {
+    state.alias.content.share(state.plan.new)
+}
+
+/// The ways out of a change by somebody else's hand.
+pub fn ways_out(state: &State) -> Vec<String> {
+    let plan = &state.plan;
+    let target = format!("--function {} --alias {}", plan.function, plan.alias);
+    match &state.phase {
+        Phase::Conflicted { found: Some(found), .. } => {
+            let adopt = if state.may_adopt(found) {
+                format!("Keep what it says and go on from there: samara rollout resume --adopt {target}")
+            } else if *found == Content::whole(plan.old) {
+                format!("Let it end there: samara rollout resume {target}")
+            } else {
+                format!("It cannot be gone on from there. Once it says what it should: samara rollout resume {target}")
+            };
+            vec![adopt, format!("Or put version {} over it: samara rollout abort --force {target}", plan.old)]
+        }
+        Phase::Conflicted { found: None, .. } => {
+            vec![format!("Once the alias is there again: samara rollout resume or abort {target}")]
+        }
+        Phase::RolledBack { .. } => vec![format!(
+            "The rollout is over. Should the alias say something else: samara rollout rollback {target} --to-version {}",
+            plan.old
+        )],
+        _ => vec![format!("Look: samara rollout status {target}")],
     }
 }
 
@@ -213,6 +248,7 @@ pub fn why_words(why: &Why) -> String {
         Why::Interrupted => "interrupted".to_owned(),
         Why::TimedOut => "the time given with --timeout is over".to_owned(),
         Why::Denied { error } => format!("the alias may not be written ({error})"),
+        Why::ByHand => "taken back by hand with `samara rollout rollback`".to_owned(),
         Why::FoundBack => "the alias was found wholly on the old version when nobody was driving".to_owned(),
     }
 }
@@ -297,10 +333,17 @@ pub fn happening_words(what: &Happening, state_plan: &super::plan::Plan) -> Stri
             super::state::Purpose::Resume => "this process carries it on".to_owned(),
             super::state::Purpose::Promote => "this process carries it on to the next step".to_owned(),
             super::state::Purpose::Abort => "this process takes it back".to_owned(),
+            super::state::Purpose::Adopt => "this process accepts what the alias says and carries it on".to_owned(),
+            super::state::Purpose::Force => "this process takes it back, whatever the alias says".to_owned(),
         },
         Happening::Intent { content } => format!("setting {content}"),
         Happening::Confirmed { content } => format!("the alias says {content}"),
         Happening::Adopted => "the alias was edited, its routing was not".to_owned(),
+        Happening::WrittenBySettle => "CloudFormation wrote the alias as it was: same version, no weights".to_owned(),
+        Happening::Accepted { content } => format!("going on from what somebody else set: {content}"),
+        Happening::Overwriting { content } => {
+            format!("overwriting what somebody else set: the alias says {content}")
+        }
         Happening::WaitingForRequests { served, wanted } => {
             format!("held longer: {served} of {wanted} requests judged so far")
         }

@@ -14,6 +14,7 @@ mod rehearse;
 mod rollout;
 mod s3;
 mod sandbox;
+mod shifting;
 mod support;
 mod templates;
 mod transform;

@@ -181,6 +181,11 @@ fn a_rollout_goes_to_100_percent_and_back_again() {
     // With nothing under way it goes back to what served before.
     world.run(&["rollback"]).expect(0).prints("is on version 1 (it was on version 2)");
     assert_eq!(world.alias(), whole("1"));
+    world
+        .run(&["status"])
+        .expect(0)
+        .prints("version 2 was taken back to 1 by hand")
+        .prints("by canary:10%:1m: succeeded");
     // What served before version 1 is not known.
     world.run(&["rollback"]).expect(2).says("--to-version 3");
     world.run(&["rollback", "--to-version", "3"]).expect(0);
@@ -239,6 +244,65 @@ fn an_alias_changed_by_another_hand_is_left_alone() {
     // Going back does not overwrite it either: the new version has nothing any more.
     world.run(&["abort"]).expect(5);
     assert_eq!(world.alias().1.get("3"), Some(&0.25));
+}
+
+#[test]
+fn what_another_hand_made_of_the_alias_is_accepted_or_overwritten_when_a_person_says_so() {
+    let world = World::new("60");
+    let interfere = |version: &str, weights: &[(&str, f64)]| {
+        world.set_alias("1", &[]);
+        let child = world.start_until("steps:10%:5m,50%:1m", 0.1);
+        world.set_alias(version, weights);
+        let (status, said) = ended(child);
+        assert_eq!(status, Some(5), "{said}");
+        assert!(said.contains("samara rollout abort --force --function hello --alias live"), "{said}");
+        said
+    };
+    // Another share of the same two versions: it goes on from there.
+    let said = interfere("1", &[("2", 0.25)]);
+    assert!(said.contains("samara rollout resume --adopt --function hello --alias live"), "{said}");
+    world.run(&["status"]).expect(5).prints("samara rollout resume --adopt").prints("samara rollout abort --force");
+    world.run(&["resume"]).expect(5);
+    assert_eq!(world.alias().1.get("2"), Some(&0.25));
+    let resumed = world.run(&["resume", "--adopt"]).expect(0);
+    let resumed = resumed.says("going on from what somebody else set: version 1 with 25% to version 2");
+    assert!(!resumed.stderr.contains("the alias says version 1 with 10%"), "{}", resumed.stderr);
+    resumed.says("the alias says version 1 with 50% to version 2").says("the alias says version 2");
+    assert_eq!(world.alias(), whole("2"));
+
+    // All of it: what is left is the bake.
+    interfere("2", &[]);
+    world.run(&["resume", "--adopt"]).expect(0).says("watching it at 100 %");
+    assert_eq!(world.alias(), whole("2"));
+
+    // A third version is nothing that it could go on from; going back over it has to be told.
+    let said = interfere("1", &[("3", 0.25)]);
+    assert!(!said.contains("--adopt"), "{said}");
+    let refused = world.run(&["resume", "--adopt"]).expect(5).prints("It cannot be gone on from there");
+    assert!(!refused.stdout.contains("--adopt"), "{}", refused.stdout);
+    assert_eq!(world.alias().1.get("3"), Some(&0.25));
+    let forced = world.run(&["abort", "--force"]).expect(4).prints("is back on version 1: aborted");
+    forced.says("overwriting what somebody else set: the alias says version 1 with 25% to version 3");
+    assert_eq!(world.alias(), whole("1"));
+
+    // Where the new version has nothing any more an abort is over, and leaves the alias as it is.
+    interfere("1", &[("3", 0.25)]);
+    world.run(&["abort"]).expect(5).prints("samara rollout rollback --function hello --alias live --to-version 1");
+    assert_eq!(world.alias().1.get("3"), Some(&0.25));
+    world.run(&["abort", "--force"]).expect(1).says("has no rollout under way");
+    world.run(&["rollback", "--to-version", "1"]).expect(0);
+    // Where it still has a share, it is not.
+    interfere("1", &[("2", 0.25)]);
+    world.run(&["abort"]).expect(5).prints("samara rollout abort --force");
+    assert_eq!(world.alias().1.get("2"), Some(&0.25));
+    world.run(&["abort", "--force"]).expect(4).says("the alias says version 1 with 25% to version 2");
+    assert_eq!(world.alias(), whole("1"));
+
+    // Taken back by hand: that is the end of it, whatever it is called.
+    let said = interfere("1", &[]);
+    assert!(said.contains("Let it end there: samara rollout resume --function hello"), "{said}");
+    world.run(&["resume", "--adopt"]).expect(4);
+    assert_eq!(world.alias(), whole("1"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
-use crate::cli::rollout::options::OnInterrupt;
+use crate::cli::rollout::options::{OnInterrupt, choice, name_of};
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
 use crate::deploy::{OnFailure, change_set, guided};
@@ -161,12 +161,10 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         (None, Some(name)) => <Transformer as clap::ValueEnum>::from_str(&name, false)
             .map_err(|_| section.error_at("transform", "`transform` has to be \"native\" or \"aws\""))?,
     };
-    let strategy = match (&args.rollout.strategy, section.string("strategy")?) {
-        (Some(strategy), _) => Some(strategy.clone()),
-        (None, Some(text)) => {
-            Some(text.parse().map_err(|error: rollout::names::NotA| section.error_at("strategy", error.to_string()))?)
-        }
-        (None, None) => None,
+    let rollout = args.rollout.over(section)?;
+    let on_interrupt = match args.on_interrupt {
+        Some(what) => Some(what),
+        None => choice(section, "on_interrupt")?,
     };
     let stack_name = text(&args.stack_name, "stack_name")?;
     if let Some(name) = &stack_name {
@@ -203,9 +201,9 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         guided: args.guided,
         dry_run: args.dry_run || section.boolean("dry_run")?.unwrap_or(false),
         transform,
-        strategy,
-        rollout: args.rollout.options(),
-        on_interrupt: args.on_interrupt,
+        strategy: rollout.strategy.clone(),
+        rollout: rollout.options(),
+        on_interrupt,
         no_rollout: args.no_rollout || section.boolean("no_rollout")?.unwrap_or(false),
         yes: args.yes || section.boolean("yes")?.unwrap_or(false),
         save_params: args.save_params,
@@ -266,7 +264,6 @@ pub(super) fn saved(
     text("kms_key_id", &args.kms_key_id);
     text("role_arn", &args.role_arn);
     text("metadata", &args.metadata);
-    text("strategy", &args.rollout.strategy.as_ref().map(ToString::to_string));
     text("template_file", &args.template_file);
     let on_failure = args.on_failure.map(|on_failure| match OnFailure::from(on_failure) {
         OnFailure::Rollback => "ROLLBACK".to_owned(),
@@ -279,6 +276,8 @@ pub(super) fn saved(
         Transformer::Aws => "aws".to_owned(),
     });
     text("transform", &transform);
+    text("on_interrupt", &args.on_interrupt.as_ref().map(name_of));
+    args.rollout.save(&mut parameters);
     for (key, yes, no) in [
         ("confirm_changeset", args.confirm_changeset, args.no_confirm_changeset),
         ("fail_on_empty_changeset", args.fail_on_empty_changeset, args.no_fail_on_empty_changeset),
@@ -324,6 +323,7 @@ mod tests {
 
     use super::*;
     use crate::deploy::samconfig::Config;
+    use crate::rollout::plan::{OnNoData, OnOutage};
 
     #[derive(Parser)]
     struct Line {
@@ -376,6 +376,51 @@ max_wait_duration = 7
         assert!(message("--stack-name 1x", "").contains("cannot be a stack's name"));
         let config = "version = 0.1\n[default.deploy.parameters]\ncapabilities = 'X'\n";
         assert!(message("", config).starts_with("samconfig.toml:3:16:"), "{}", message("", config));
+    }
+
+    #[test]
+    fn the_rollouts_options_are_read_as_lists_and_scalars() {
+        let config = "version = 0.1\n[default.deploy.parameters]\nalarm = ['one', 'two']\nlimit = 'errors=1%'\n\
+            bake = '15m'\non_interrupt = 'hold'\ntimeout = '2h'\nmin_requests = 7\nmax_hold = '10m'\n\
+            on_no_data = 'rollback'\non_metrics_outage = 'hold'\nignore_alarm = 'three'\nstrategy = 'canary:5%:10m'\n";
+        let found = settings("", config).unwrap();
+        let options = &found.rollout;
+        assert_eq!(options.alarms, ["one", "two", "three"]);
+        assert_eq!(options.ignored_alarms, ["three"]);
+        assert_eq!(options.limits, ["errors=1%".parse().unwrap()]);
+        assert_eq!([options.bake, options.max_hold].map(|time| time.as_secs()), [900, 600]);
+        assert_eq!((options.timeout, options.min_requests), (Some(Duration::from_secs(7200)), 7));
+        assert_eq!((options.on_no_data, options.on_outage), (OnNoData::Rollback, OnOutage::Hold));
+        assert_eq!(found.on_interrupt, Some(OnInterrupt::Hold));
+        assert_eq!(found.strategy, Some("canary:5%:10m".parse().unwrap()));
+        let section = Config::from_text("samconfig.toml", config, None).unwrap().section("deploy");
+        assert_eq!(section.warnings().items, []);
+
+        let found = settings("--alarm mine --no-bake --on-interrupt rollback --min-requests 0", config).unwrap();
+        assert_eq!(found.rollout.alarms, ["mine", "three"]);
+        assert_eq!((found.rollout.bake, found.rollout.min_requests), (Duration::ZERO, 0));
+        assert_eq!(found.on_interrupt, Some(OnInterrupt::Rollback));
+
+        let message = |line: &str| {
+            let config = format!("version = 0.1\n[default.deploy.parameters]\n{line}\n");
+            settings("", &config).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!(message("bake = 15"), @r#"samconfig.toml:3:8: "15" is not a duration of at most 24 h, in whole h, m and s; for example 5m"#);
+        insta::assert_snapshot!(message("limit = ['errors=1%', 'speed']"), @r#"samconfig.toml:3:9: "speed" is not a limit (errors=SHARE, throttles=SHARE or slower:DURATION=SHARE); for example errors=1%"#);
+        insta::assert_snapshot!(message("on_interrupt = 'stop'"), @r#"samconfig.toml:3:16: `on_interrupt` has to be one of rollback, hold, ask, and is "stop""#);
+        insta::assert_snapshot!(message("bake = '5m'\nno_bake = true"), @"samconfig.toml:4:11: bake and no_bake exclude each other");
+        insta::assert_snapshot!(message("alarm = { name = 'x' }"), @"samconfig.toml:3:9: `alarm` has to be a list of text, and is a map");
+    }
+
+    #[test]
+    fn the_rollouts_options_are_saved_as_they_are_read() {
+        let line = "--alarm one --alarm two --limit errors=1% --bake 1m30s --on-no-data continue --on-interrupt hold";
+        let args = Line::try_parse_from(std::iter::once("deploy").chain(line.split_whitespace())).unwrap().deploy;
+        let found = settings(line, "").unwrap();
+        let update = saved(&args, &found, None, "default", &[]);
+        let text = crate::deploy::samconfig::write::toml("samconfig.toml", "", &update).unwrap();
+        let again = settings("", &text).unwrap();
+        assert_eq!((again.rollout, again.on_interrupt), (found.rollout, found.on_interrupt), "{text}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::rollout::content::Content;
 use crate::rollout::names::{NotA, Version};
 use crate::rollout::run::{Progress, Services};
 use crate::rollout::state::Purpose;
-use crate::rollout::{self};
+use crate::rollout::{self, RolledBack};
 
 /// Go back to the version that served before, in one write of the alias
 ///
@@ -111,19 +111,35 @@ async fn point_back(
         None => before(target, services, &seen.content).await?,
     };
     let done = rollout::point_to(&driver, &target.function, &target.alias, seen, to).await?;
+    tell(context, target, &done);
+    if let (Some(services), true) = (services, done.from != done.to) {
+        // It is done already, and S3 may take its time or not answer at all.
+        let noted = rollout::by_hand::record(services, &target.function, &target.alias, &done);
+        match tokio::time::timeout(JOURNAL_PATIENCE, noted).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                context.terminal.warn(format_args!("the journal's history lacks this rollback: {error}"));
+            }
+            Err(_) => context.terminal.warn("the journal's history lacks this rollback: S3 does not answer"),
+        }
+    }
+    Ok(Status::Done)
+}
+
+fn tell(context: &Context, target: &Target, done: &RolledBack) {
     if context.terminal.is_json() {
         context.terminal.json(&json!({"schema": 1, "alias": target.name(), "from": done.from, "to": done.to}));
-        return Ok(Status::Done);
+        return;
     }
     if done.from == done.to {
         context.terminal.data(format_args!("{} was on {} already", target.name(), done.to));
-        return Ok(Status::Done);
+        return;
     }
     context.terminal.data(format_args!("{} is on {} (it was on {})", target.name(), done.to, done.from));
     context.terminal.data(
-        "If a stack made this alias, its template still names the other version: the next deploy has to bring them together.",
+        "If a stack made this alias, its template may still name the other version: `samara rollout status \
+         --stack-name NAME` compares them.",
     );
-    Ok(Status::Done)
 }
 
 async fn before(target: &Target, services: Option<&Services>, current: &Content) -> Result<Version, Error> {

@@ -41,11 +41,11 @@ enum RolloutCommand {
     /// Show the alias, the rollout under way and the last ones
     Status(status::StatusArgs),
     /// Carry on a rollout where a process left it
-    Resume(take_over::TakeOverArgs),
+    Resume(take_over::ResumeArgs),
     /// Carry on a rollout over the pause that it waits at
-    Promote(take_over::TakeOverArgs),
+    Promote(take_over::PromoteArgs),
     /// Take a rollout under way back to the old version
-    Abort(take_over::TakeOverArgs),
+    Abort(take_over::AbortArgs),
     /// Go back to the version that served before, in one write of the alias
     Rollback(back::RollbackArgs),
 }

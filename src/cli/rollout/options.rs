@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::deploy::samconfig::{self, Section};
 use crate::rollout::Options;
 use crate::rollout::analysis::limits::Limit;
-use crate::rollout::names::parse_duration;
+use crate::rollout::names::{NotA, parse_duration, show_duration};
 use crate::rollout::plan::{Defaults, OnNoData, OnOutage};
 use crate::rollout::strategy::Strategy;
+use crate::template::{Map, Node, Value};
 
 /// How it is shifted and judged.
 #[derive(Args, Clone, Debug)]
@@ -39,12 +41,12 @@ pub(crate) struct OptionArgs {
     /// The longest wait for these requests [default: 30m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_hold: Option<Duration>,
-    /// What happens when they do not come
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
-    pub(crate) on_no_data: OnNoData,
-    /// What happens when CloudWatch cannot be read for 15 minutes
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
-    pub(crate) on_metrics_outage: OnOutage,
+    /// What happens when they do not come [default: hold]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) on_no_data: Option<OnNoData>,
+    /// What happens when CloudWatch cannot be read for 15 minutes [default: rollback]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) on_metrics_outage: Option<OnOutage>,
     /// Take it back when it is not done after this time
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
@@ -61,7 +63,109 @@ pub(crate) enum OnInterrupt {
     Ask,
 }
 
+fn or<T: Clone>(
+    flag: &Option<T>,
+    configured: impl FnOnce() -> Result<Option<T>, samconfig::Error>,
+) -> Result<Option<T>, samconfig::Error> {
+    flag.clone().map_or_else(configured, |flag| Ok(Some(flag)))
+}
+
+fn text<T>(
+    section: &Section,
+    key: &str,
+    parse: impl FnOnce(&str) -> Result<T, NotA>,
+) -> Result<Option<T>, samconfig::Error> {
+    let text = section.string(key)?.filter(|text| !text.is_empty());
+    text.map(|text| parse(&text).map_err(|error| section.error_at(key, error.to_string()))).transpose()
+}
+
+/// One of a few words of a configuration.
+pub(crate) fn choice<T: ValueEnum>(section: &Section, key: &str) -> Result<Option<T>, samconfig::Error> {
+    let Some(given) = section.string(key)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = |_| {
+        let words: Vec<String> = T::value_variants().iter().map(name_of).collect();
+        section.error_at(key, format!("`{key}` has to be one of {}, and is {given:?}", words.join(", ")))
+    };
+    T::from_str(&given, false).map(Some).map_err(wrong)
+}
+
+/// The word for a value on the command line.
+pub(crate) fn name_of<T: ValueEnum>(value: &T) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
 impl OptionArgs {
+    /// These over what the configuration says.
+    ///
+    /// # Errors
+    /// A value that has no meaning; the error points at it.
+    pub(crate) fn over(&self, section: &Section) -> Result<Self, samconfig::Error> {
+        let list = |flags: &[String], key: &str| -> Result<Vec<String>, samconfig::Error> {
+            if !flags.is_empty() {
+                return Ok(flags.to_vec());
+            }
+            Ok(section.list(key)?.unwrap_or_default().into_iter().filter(|item| !item.is_empty()).collect())
+        };
+        let mut limit = self.limit.clone();
+        if limit.is_empty() {
+            for text in list(&[], "limit")? {
+                limit.push(text.parse().map_err(|error: NotA| section.error_at("limit", error.to_string()))?);
+            }
+        }
+        let (mut bake, mut no_bake) = (self.bake, self.no_bake);
+        if bake.is_none() && !no_bake {
+            bake = text(section, "bake", parse_duration)?;
+            no_bake = section.boolean("no_bake")?.unwrap_or(false);
+            if no_bake && bake.is_some() {
+                return Err(section.error_at("no_bake", "bake and no_bake exclude each other"));
+            }
+        }
+        Ok(Self {
+            strategy: or(&self.strategy, || text(section, "strategy", str::parse))?,
+            alarm: list(&self.alarm, "alarm")?,
+            ignore_alarm: list(&self.ignore_alarm, "ignore_alarm")?,
+            limit,
+            bake,
+            no_bake,
+            min_requests: or(&self.min_requests, || section.integer("min_requests"))?,
+            max_hold: or(&self.max_hold, || text(section, "max_hold", parse_duration))?,
+            on_no_data: or(&self.on_no_data, || choice(section, "on_no_data"))?,
+            on_metrics_outage: or(&self.on_metrics_outage, || choice(section, "on_metrics_outage"))?,
+            timeout: or(&self.timeout, || text(section, "timeout", parse_duration))?,
+        })
+    }
+
+    /// As they are written into a configuration: only what was given.
+    pub(crate) fn save(&self, parameters: &mut Map) {
+        let lists = [
+            ("alarm", self.alarm.clone()),
+            ("ignore_alarm", self.ignore_alarm.clone()),
+            ("limit", self.limit.iter().map(ToString::to_string).collect()),
+        ];
+        for (key, items) in lists.into_iter().filter(|(_, items)| !items.is_empty()) {
+            parameters.insert(key, Value::List(items.iter().map(|item| Node::from(item.as_str())).collect()));
+        }
+        let texts = [
+            ("strategy", self.strategy.as_ref().map(ToString::to_string)),
+            ("bake", self.bake.map(show_duration)),
+            ("max_hold", self.max_hold.map(show_duration)),
+            ("timeout", self.timeout.map(show_duration)),
+            ("on_no_data", self.on_no_data.as_ref().map(name_of)),
+            ("on_metrics_outage", self.on_metrics_outage.as_ref().map(name_of)),
+        ];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                parameters.insert(key, value.as_str());
+            }
+        }
+        if self.no_bake {
+            parameters.insert("no_bake", true);
+        }
+        if let Some(count) = self.min_requests.and_then(|count| i64::try_from(count).ok()) {
+            parameters.insert("min_requests", count);
+        }
+    }
+
     /// The library's form.
     pub(crate) fn options(&self) -> Options {
         let bake = if self.no_bake { Duration::ZERO } else { self.bake.unwrap_or(Defaults::BAKE) };
@@ -72,8 +176,8 @@ impl OptionArgs {
             bake,
             min_requests: self.min_requests.unwrap_or(Defaults::MIN_REQUESTS),
             max_hold: self.max_hold.unwrap_or(Defaults::MAX_HOLD),
-            on_no_data: self.on_no_data,
-            on_outage: self.on_metrics_outage,
+            on_no_data: self.on_no_data.unwrap_or_default(),
+            on_outage: self.on_metrics_outage.unwrap_or_default(),
             timeout: self.timeout,
         }
     }

@@ -27,6 +27,7 @@ pub(crate) fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
                 Happening::RolledBack => "Rolled back",
                 Happening::Succeeded => "Finished",
                 Happening::Conflict { .. } => "Stopped",
+                Happening::Overwriting { .. } => "Overwriting",
                 Happening::Paused { .. } => "Paused",
                 Happening::Settling => "Settling",
                 _ => "Rollout",

@@ -4,10 +4,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::show::when;
-use super::target::TargetArgs;
+use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
-use crate::rollout::verdict::{phase_words, standing_words};
+use crate::deploy::live;
+use crate::rollout::state::{Phase, Why};
+use crate::rollout::verdict::{phase_words, standing_words, ways_out};
 use crate::rollout::{self, Report};
 
 /// Show the alias, the rollout under way and the last ones
@@ -35,18 +37,43 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
     };
     let name = target.name();
+    let stack = stack(&target, &report).await;
     if context.terminal.is_json() {
-        context.terminal.json(&as_json(&name, &report));
+        context.terminal.json(&as_json(&name, &report, stack.as_ref()));
     } else {
-        for line in lines(&name, &report) {
+        for line in lines(&name, &report, stack.as_ref()) {
             context.terminal.data(crate::ui::sanitize::sanitize(&line));
         }
     }
     Ok(status_of(&report))
 }
 
+/// What the stack's template says of the alias.
+struct InStack {
+    name: String,
+    version: String,
+    /// Whether the alias says something else, and no rollout is under way that would explain it.
+    differs: bool,
+}
+
+/// Best effort: the alias and its rollout are what was asked for.
+async fn stack(target: &Target, report: &Report) -> Option<InStack> {
+    let known = report.history.iter().filter_map(|record| Some(record.state.plan.settle.as_ref()?.stack.clone()));
+    let mut names: Vec<String> = target.stack.clone().into_iter().chain(known).collect();
+    names.dedup();
+    for name in names {
+        let found = live::version_of_alias(&target.aws, &name, target.function.as_str(), target.alias.as_str()).await;
+        if let Ok(Some(version)) = found {
+            let under_way = report.current.as_ref().is_some_and(|found| !found.record.state.is_finished());
+            let content = report.alias.as_ref().map(|alias| &alias.content);
+            let agrees = content.is_some_and(|content| content.version == version && !content.is_split());
+            return Some(InStack { name, version, differs: !under_way && !agrees });
+        }
+    }
+    None
+}
+
 fn status_of(report: &Report) -> Status {
-    use crate::rollout::state::Phase;
     let Some(found) = &report.current else {
         return if report.alias.is_some() { Status::Done } else { Status::Failed };
     };
@@ -57,7 +84,7 @@ fn status_of(report: &Report) -> Status {
     }
 }
 
-fn lines(name: &str, report: &Report) -> Vec<String> {
+fn lines(name: &str, report: &Report, stack: Option<&InStack>) -> Vec<String> {
     let mut lines = Vec::new();
     match &report.alias {
         Some(alias) => lines.push(format!("{name} says {}", alias.content)),
@@ -76,12 +103,17 @@ fn lines(name: &str, report: &Report) -> Vec<String> {
                 phase_words(state)
             ));
             let age = found.heartbeat_age.as_secs();
+            let conflicted = matches!(state.phase, Phase::Conflicted { .. });
             lines.push(match &report.driver {
+                None if conflicted => format!("nobody drives it (last heard {age} s ago)"),
                 Some(driver) => format!("driven by {driver}, last heard {age} s ago"),
                 None => format!(
                     "nobody drives it (last heard {age} s ago): `samara rollout resume` or `samara rollout abort`"
                 ),
             });
+            if conflicted {
+                lines.extend(ways_out(state));
+            }
             lines.extend(state.standing.as_ref().map(standing_words));
             let differs = report.alias.as_ref().is_some_and(|alias| alias.content != state.alias.content);
             if differs && state.intent.is_none() && report.driver.is_none() {
@@ -94,8 +126,20 @@ fn lines(name: &str, report: &Report) -> Vec<String> {
         ),
         None => lines.push("no rollout is under way".to_owned()),
     }
+    if let Some(stack) = stack.filter(|stack| stack.differs) {
+        lines.push(format!(
+            "stack {} says version {}, and the alias does not: `samara rollout start --to-version {}` shifts to it \
+             again, and deploying other code brings them together",
+            stack.name, stack.version, stack.version
+        ));
+    }
     for record in &report.history {
         let plan = &record.state.plan;
+        if matches!(record.state.phase, Phase::RolledBack { why: Why::ByHand, .. }) {
+            let when = when(record.started);
+            lines.push(format!("before: {when} version {} was taken back to {} by hand", plan.new, plan.old));
+            continue;
+        }
         lines.push(format!(
             "before: {} version {} to {} by {}: {}",
             when(record.started),
@@ -108,7 +152,7 @@ fn lines(name: &str, report: &Report) -> Vec<String> {
     lines
 }
 
-fn as_json(name: &str, report: &Report) -> serde_json::Value {
+fn as_json(name: &str, report: &Report, stack: Option<&InStack>) -> serde_json::Value {
     let current = report.current.as_ref().map(|found| {
         let state = &found.record.state;
         json!({
@@ -139,6 +183,7 @@ fn as_json(name: &str, report: &Report) -> serde_json::Value {
         "alias": name,
         "content": report.alias.as_ref().map(|alias| &alias.content),
         "revision": report.alias.as_ref().map(|alias| &alias.revision),
+        "stack": stack.map(|stack| json!({"name": stack.name, "version": stack.version, "differs": stack.differs})),
         "rollout": current,
         "history": history,
     })

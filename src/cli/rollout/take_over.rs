@@ -14,16 +14,54 @@ use crate::rollout::run::Progress;
 use crate::rollout::state::Purpose;
 use crate::rollout::{self};
 
-/// Carry on, or take back, a rollout that is under way
+/// Carry on a rollout where a process left it
 ///
-/// `resume` goes on where it stopped, `promote` also over the pause that it waits at. `abort` takes it
-/// back to the old version, also while another process drives it: that one notices and stops.
+/// It goes on where it stopped; its journal says where. When somebody else changed the alias it stays
+/// as it is, unless --adopt accepts what was made of it: the rollout then goes on from that share, as
+/// long as the alias has nothing but its old and new version. An alias that was put wholly back on the
+/// old version ends the rollout.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
-  samara rollout resume  --function hello --alias live
-  samara rollout promote --stack-name hello
-  samara rollout abort   --stack-name hello")]
+  samara rollout resume --function hello --alias live
+  samara rollout resume --stack-name hello --adopt")]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    common: TakeOverArgs,
+    /// Accept what somebody else made of the alias, and go on from there
+    #[arg(long)]
+    adopt: bool,
+}
+
+/// Carry on a rollout over the pause that it waits at
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout promote --stack-name hello")]
+pub(super) struct PromoteArgs {
+    #[command(flatten)]
+    common: TakeOverArgs,
+}
+
+/// Take a rollout under way back to the old version
+///
+/// Also while another process drives it: that one notices and stops. When somebody else changed the
+/// alias it stays as it is, unless --force puts the old version over it.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout abort --stack-name hello
+  samara rollout abort --function hello --alias live --force")]
+pub(super) struct AbortArgs {
+    #[command(flatten)]
+    common: TakeOverArgs,
+    /// Put the alias wholly on the old version although somebody else changed it; says what it overwrites
+    #[arg(long)]
+    force: bool,
+}
+
+/// What they have in common.
+#[derive(Args, Clone, Debug)]
 pub(super) struct TakeOverArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -36,18 +74,18 @@ pub(super) struct TakeOverArgs {
 }
 
 /// Goes on where it stopped.
-pub(super) async fn resume(context: &Context, args: TakeOverArgs) -> Result<Status, Error> {
-    run(context, args, Purpose::Resume).await
+pub(super) async fn resume(context: &Context, args: ResumeArgs) -> Result<Status, Error> {
+    run(context, args.common, if args.adopt { Purpose::Adopt } else { Purpose::Resume }).await
 }
 
 /// Goes on over the pause.
-pub(super) async fn promote(context: &Context, args: TakeOverArgs) -> Result<Status, Error> {
-    run(context, args, Purpose::Promote).await
+pub(super) async fn promote(context: &Context, args: PromoteArgs) -> Result<Status, Error> {
+    run(context, args.common, Purpose::Promote).await
 }
 
 /// Takes it back.
-pub(super) async fn abort(context: &Context, args: TakeOverArgs) -> Result<Status, Error> {
-    run(context, args, Purpose::Abort).await
+pub(super) async fn abort(context: &Context, args: AbortArgs) -> Result<Status, Error> {
+    run(context, args.common, if args.force { Purpose::Force } else { Purpose::Abort }).await
 }
 
 async fn run(context: &Context, args: TakeOverArgs, purpose: Purpose) -> Result<Status, Error> {

@@ -42,6 +42,8 @@ pub(crate) struct Target {
     pub(super) function: FunctionName,
     pub(super) alias: AliasName,
     pub(super) clock: Clock,
+    /// The stack that was named, or that samconfig.toml names.
+    pub(super) stack: Option<String>,
     journal_bucket: Option<String>,
 }
 
@@ -54,17 +56,17 @@ impl TargetArgs {
         let aws = context.aws(region, section.string("profile")?).await?;
         let clock = Clock::of(aws.endpoint_url()).await;
         let journal_bucket = self.journal_bucket.clone();
-        if let (Some(function), Some(alias)) = (&self.function, &self.alias) {
-            return Ok(Target { aws, function: function.clone(), alias: alias.clone(), clock, journal_bucket });
-        }
         let stack = self.stack_name.clone().map_or_else(|| section.string("stack_name"), |name| Ok(Some(name)))?;
+        if let (Some(function), Some(alias)) = (&self.function, &self.alias) {
+            return Ok(Target { aws, function: function.clone(), alias: alias.clone(), clock, stack, journal_bucket });
+        }
         let Some(stack) = stack else {
             return Err(Error::Usage(
                 "which alias? Give --function NAME and --alias NAME, or --stack-name NAME".to_owned(),
             ));
         };
         let (function, alias) = self.only_alias_of(&aws, &stack).await?;
-        Ok(Target { aws, function, alias, clock, journal_bucket })
+        Ok(Target { aws, function, alias, clock, stack: Some(stack), journal_bucket })
     }
 
     async fn only_alias_of(&self, aws: &Aws, stack: &str) -> Result<(FunctionName, AliasName), Error> {
@@ -105,7 +107,7 @@ impl Target {
     /// An alias that is known already.
     pub(crate) async fn new(aws: Aws, function: FunctionName, alias: AliasName) -> Self {
         let clock = Clock::of(aws.endpoint_url()).await;
-        Self { aws, function, alias, clock, journal_bucket: None }
+        Self { aws, function, alias, clock, stack: None, journal_bucket: None }
     }
 
     /// `function:alias`.

@@ -52,6 +52,15 @@ impl Driver {
         }
     }
 
+    /// What a version's code hashes to.
+    ///
+    /// # Errors
+    /// Lambda cannot be reached, or refuses.
+    pub async fn code_sha256(&self, version: Version) -> Result<Option<String>, aws::Error> {
+        let found = self.lambda.configuration(self.function.as_str(), &version.to_string()).await?;
+        Ok(found.map(|found| found.code_sha256).filter(|hash| !hash.is_empty()))
+    }
+
     /// Whether a version can serve.
     pub async fn readiness(&self, version: Version) -> Readiness {
         match self.lambda.configuration(self.function.as_str(), &version.to_string()).await {

@@ -79,9 +79,19 @@ impl State {
             _ => {}
         }
         self.live.wake_at_gate = purpose == Purpose::Promote;
+        self.live.insists = matches!(purpose, Purpose::Adopt | Purpose::Force).then_some(purpose);
         self.note(Happening::TookOver { to: purpose });
-        if purpose == Purpose::Abort {
-            self.go_back(Why::Aborted);
+        match purpose {
+            Purpose::Abort => self.go_back(Why::Aborted),
+            // A person said so: also where the machine itself would not go back any more.
+            Purpose::Force if !self.may_go_back() && !self.is_finished() => {
+                if !matches!(self.phase, Phase::RollingBack { .. }) {
+                    self.note(Happening::Decided { why: Why::Aborted });
+                    self.enter(Phase::RollingBack { why: Why::Aborted });
+                }
+            }
+            Purpose::Force => self.go_back(Why::Aborted),
+            Purpose::Resume | Purpose::Promote | Purpose::Adopt => {}
         }
     }
 
@@ -288,6 +298,11 @@ impl State {
         self.live.read_not_before = self.live.now + LOOK_EVERY;
         let Some(seen) = found else { return self.conflict(None) };
         let taken_over = std::mem::take(&mut self.live.taken_over);
+        match self.live.insists.take() {
+            Some(Purpose::Force) => return self.overwrite(seen),
+            Some(_) if !self.is_ours(&seen.content) && self.may_adopt(&seen.content) => return self.accept(seen),
+            _ => {}
+        }
         // A first raise that was decided, an alias as before, and yet written since: it was raised
         // and taken back by a driver that could not reach the journal any more.
         let was_there_and_back = taken_over
@@ -315,10 +330,49 @@ impl State {
         *content == self.alias.content || Some(content) == self.maybe.as_ref() || Some(content) == before
     }
 
+    /// Goes on from what somebody else made of the alias. Nothing is written for it: the step that has
+    /// this share, or the nearest below it, is held at what there is.
+    fn accept(&mut self, seen: Seen) {
+        let now = self.live.now;
+        let before = self.alias.content.share(self.plan.new);
+        let share = seen.content.share(self.plan.new);
+        self.note(Happening::Accepted { content: seen.content.clone() });
+        self.first_traffic.get_or_insert(now);
+        if share > before {
+            self.judge.raised(now, before.fraction(), share.fraction());
+        }
+        if !matches!(self.phase, Phase::RollingBack { .. }) {
+            let step = (0..self.plan.steps().len()).rev().find(|step| self.plan.weight(*step) <= share);
+            match step {
+                _ if share == Weight::FULL => self.enter(Phase::Promoting),
+                Some(step) => {
+                    self.enter(Phase::Shifting { step, since: Some(now) });
+                    self.accepted = Some(seen.content.clone());
+                }
+                None => self.enter(self.at_step(0)),
+            }
+        }
+        self.alias = seen;
+        self.maybe = None;
+        self.live.verified = true;
+    }
+
+    /// Goes back over what somebody else made of the alias. It holds for what was read now alone: a
+    /// change after this is a conflict as ever.
+    fn overwrite(&mut self, seen: Seen) {
+        if !self.is_ours(&seen.content) {
+            self.note(Happening::Overwriting { content: seen.content.clone() });
+        }
+        self.intent = None;
+        self.alias = seen;
+        self.live.verified = true;
+    }
+
     fn adopt(&mut self, seen: Seen) {
         if seen != self.alias {
             if seen.content == self.alias.content {
-                self.note(Happening::Adopted);
+                let settles = self.phase == Phase::Settling;
+                self.note(if settles { Happening::WrittenBySettle } else { Happening::Adopted });
             } else {
                 if seen.content.share(self.plan.new) > Weight::ZERO {
                     self.first_traffic.get_or_insert(self.live.now);

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis::alarms::{AlarmReading, AlarmWatch};
 use super::analysis::{Judge, Minute, Reason, Standing};
 use super::content::{Content, Seen};
-use super::names::{RevisionId, Time, Version};
+use super::names::{RevisionId, Time, Version, Weight};
 use super::plan::{OnOutage, Plan};
 
 /// How often metrics, alarms and the alias are read.
@@ -164,6 +164,8 @@ pub enum Why {
     },
     /// It was found wholly on the old version when nobody was driving.
     FoundBack,
+    /// `rollout rollback` with no rollout under way.
+    ByHand,
 }
 
 /// A write of the alias that has been decided.
@@ -222,6 +224,18 @@ pub enum Happening {
     },
     /// The same content was found under another revision: somebody edited the description, say.
     Adopted,
+    /// The settle's stack update wrote the alias once more, with the content that it had.
+    WrittenBySettle,
+    /// What somebody else made of the alias is accepted, as `resume --adopt` asked.
+    Accepted {
+        /// What it says.
+        content: Content,
+    },
+    /// What somebody else made of the alias is going to be overwritten, as `abort --force` asked.
+    Overwriting {
+        /// What it says.
+        content: Content,
+    },
     /// Too few requests so far; the step is held longer.
     WaitingForRequests {
         /// Served in judged minutes.
@@ -280,6 +294,17 @@ pub enum Purpose {
     Promote,
     /// Go back.
     Abort,
+    /// Accept what somebody else made of the alias, and go on from there.
+    Adopt,
+    /// Go back over whatever the alias says.
+    Force,
+}
+
+impl Purpose {
+    /// Whether it goes back to the old version.
+    pub fn goes_back(self) -> bool {
+        matches!(self, Self::Abort | Self::Force)
+    }
 }
 
 /// Everything that is known of a rollout; all but `live` is in the journal.
@@ -297,6 +322,9 @@ pub struct State {
     /// A write that is decided and not confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// What somebody else made of the alias and was accepted: it stands for the step's own content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Content>,
     /// The evidence.
     pub judge: Judge,
     /// The alarms.
@@ -332,6 +360,8 @@ pub struct Live {
     /// Whether the alias has been read since this driver began, or woke.
     verified: bool,
     taken_over: bool,
+    /// The first reading of the alias is accepted, or overwritten, whatever it says.
+    insists: Option<Purpose>,
     /// Numbers the reads of the alias, so that an answer overtaken by a write is not believed.
     ticket: u64,
     reading: bool,
@@ -501,6 +531,7 @@ impl State {
             alias,
             maybe: None,
             intent: None,
+            accepted: None,
             judge: Judge::default(),
             alarms: AlarmWatch::default(),
             standing: None,
@@ -514,7 +545,7 @@ impl State {
     /// What the alias is to say in this phase; `None` where it is left as it is.
     fn target(&self) -> Option<Content> {
         match &self.phase {
-            Phase::Shifting { step, .. } => Some(self.plan.content(*step)),
+            Phase::Shifting { step, .. } => Some(self.accepted.clone().unwrap_or_else(|| self.plan.content(*step))),
             Phase::Promoting | Phase::Settling => Some(Content::whole(self.plan.new)),
             Phase::RollingBack { .. } => Some(Content::whole(self.plan.old)),
             Phase::Planned
@@ -567,6 +598,19 @@ impl State {
         }
     }
 
+    /// Whether `resume --adopt` can go on from this content: the alias has nothing but this rollout's
+    /// own versions, and neither is what a rollback or a settle left.
+    pub fn may_adopt(&self, content: &Content) -> bool {
+        let ours = [self.plan.old.to_string(), self.plan.new.to_string()];
+        let is_ours = ours.contains(&content.version) && content.weights.keys().all(|version| ours.contains(version));
+        let phase = match &self.phase {
+            Phase::Paused { was, .. } | Phase::Conflicted { was, .. } => was,
+            phase => phase,
+        };
+        let settles = matches!(phase, Phase::Settling | Phase::SettleFailed { .. });
+        is_ours && content.share(self.plan.new) > Weight::ZERO && !settles
+    }
+
     /// When nothing happens before: the next time that a tick can change something.
     pub fn now(&self) -> Time {
         self.live.now
@@ -593,6 +637,13 @@ impl State {
     }
 
     fn enter(&mut self, phase: Phase) {
+        let stays = match (&self.phase, &phase) {
+            (Phase::Shifting { step, .. }, Phase::Shifting { step: next, .. }) => step == next,
+            (_, phase) => matches!(phase, Phase::Paused { .. } | Phase::Conflicted { .. }),
+        };
+        if !stays {
+            self.accepted = None;
+        }
         self.phase = phase;
         self.seq += 1;
     }

@@ -539,6 +539,8 @@ fn every_event_is_answered_in_every_state() {
         What::Begin,
         What::TakeOver(Purpose::Resume),
         What::TakeOver(Purpose::Abort),
+        What::TakeOver(Purpose::Adopt),
+        What::TakeOver(Purpose::Force),
         What::Tick,
         What::Journalled(1),
         What::JournalUnreachable,
