@@ -84,7 +84,11 @@ impl Error {
         let message = metadata
             .and_then(|meta| meta.message())
             .map_or_else(|| without_answer(error, status, is_html), str::to_owned);
-        let kind = if is_html { ErrorKind::NotAnAwsAnswer } else { classify(error, code.as_deref(), status, &message) };
+        let kind = if is_html || is_no_error(error, status) {
+            ErrorKind::NotAnAwsAnswer
+        } else {
+            classify(error, code.as_deref(), status, &message)
+        };
         Self { service, operation, resource: resource.into(), kind, code, message, request_id, status }
     }
 
@@ -96,26 +100,52 @@ impl Error {
 
 fn without_answer<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, is_html: bool) -> String
 where
-    E: std::error::Error + 'static,
+    E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     if is_html {
         return "the answer is a web page, not AWS's; a proxy or captive portal?".to_owned();
+    }
+    if is_no_error(error, status) {
+        return "the answer is not one that AWS gives (HTTP status 200, and nothing that can be understood)".to_owned();
     }
     if let (SdkError::ServiceError(_), Some(status)) = (error, status) {
         return format!("HTTP status {status} without an explanation");
     }
     // The SDK's own text is only "dispatch failure"; what a person needs is in the chain.
-    let mut text = error.to_string();
+    let mut text = String::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
+        if inner_text.starts_with("no credentials found in chain") {
+            return NO_CREDENTIALS.to_owned();
+        }
+        // With its source it is a dump of the whole request, body and all.
+        if let Some((endpoint, _)) = inner_text.split_once(" to request `Request") {
+            return endpoint.to_owned();
+        }
+        if !LABELS.contains(&inner_text.as_str()) && !text.contains(&inner_text) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
             text.push_str(&inner_text);
         }
         cause = inner.source();
     }
-    text
+    if text.is_empty() { error.to_string() } else { text }
+}
+
+const NO_CREDENTIALS: &str = "no AWS credentials were found (environment, profile, web identity, container, instance)";
+
+/// What the SDK puts around a cause, which tells people nothing.
+const LABELS: [&str; 4] = ["other", "io error", "timeout", "the credential provider was not enabled"];
+
+/// AWS says 200 only with what was asked for.
+fn is_no_error<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    let code = error.as_service_error().and_then(|error| error.meta().code());
+    matches!(error, SdkError::ServiceError(_)) && status == Some(200) && code.is_none()
 }
 
 fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>, status: Option<u16>, message: &str) -> ErrorKind
@@ -188,6 +218,7 @@ impl Hint for Error {
             ErrorKind::Throttled => "AWS refused for speed; run the same command again in a minute.",
             ErrorKind::NoAnswer => "Check the network, HTTPS_PROXY and the endpoint, then run the same command again.",
             ErrorKind::NotAnAwsAnswer => "Something between here and AWS answered; check proxy and endpoint.",
+            ErrorKind::Service => "Run the same command again in a minute; the retries of this run are spent.",
             _ => return Vec::new(),
         };
         vec![hint.to_owned()]

@@ -10,8 +10,11 @@ use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::time::Instant;
 
@@ -79,13 +82,17 @@ impl HttpClient for Traced<SharedHttpClient> {
 impl HttpConnector for Traced<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if !tracing::enabled!(tracing::Level::DEBUG) {
-            return self.0.call(request);
+            let answer = self.0.call(request);
+            return HttpConnectorFuture::new(async move { bounded(answer.await?).await });
         }
         let what = describe(&request);
         let started = Instant::now();
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await;
+            let answer = match answer.await {
+                Ok(answer) => bounded(answer).await,
+                Err(error) => Err(error),
+            };
             let took: Duration = started.elapsed();
             match &answer {
                 Ok(response) => tracing::debug!("{what}: {} in {took:.1?}", response.status().as_u16()),
@@ -94,6 +101,32 @@ impl HttpConnector for Traced<SharedHttpConnector> {
             answer
         })
     }
+}
+
+/// How long the body of an answer may take after its head.
+const BODY_TIME: Duration = Duration::from_secs(20);
+/// More than any answer that we ask for: an object is read up to 16 MiB, a payload is at most 6 MB.
+const BODY_BYTES: usize = 32 << 20;
+
+/// Reads the body: one that drips for ever or never ends is no answer.
+async fn bounded(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+    let mut body = ByteStream::new(answer.take_body());
+    let mut bytes = Vec::new();
+    let all = async {
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| ConnectorError::io(error.into()))?;
+            if bytes.len() + chunk.len() > BODY_BYTES {
+                let message = format!("the answer is larger than {} MiB", BODY_BYTES >> 20);
+                return Err(ConnectorError::other(message.into(), None));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    let late = || format!("the answer was not there whole after {} s", BODY_TIME.as_secs());
+    tokio::time::timeout(BODY_TIME, all).await.map_err(|_| ConnectorError::timeout(late().into()))??;
+    *answer.body_mut() = SdkBody::from(bytes);
+    Ok(answer)
 }
 
 /// Method, host and path, and the operation where the protocol has it in a header.

@@ -17,6 +17,8 @@ use time::OffsetDateTime;
 
 use super::{Aws, Error, ErrorKind};
 
+/// Lambda's longest timeout is 15 minutes; a cold start comes before it.
+const LONGEST_INVOCATION: Duration = Duration::from_secs(16 * 60);
 const SERVICE: &str = "lambda";
 /// The control plane answers within a second; a write that takes longer is read back instead.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -258,7 +260,10 @@ impl Lambda {
     /// It was not invoked, or there was no answer. An error of the function is an answer.
     pub async fn invoke(&self, function: &str, qualifier: &str, payload: &[u8]) -> Result<Invocation, Error> {
         use base64::Engine as _;
-        let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
+        let longest = TimeoutConfig::builder().read_timeout(LONGEST_INVOCATION).operation_timeout(LONGEST_INVOCATION);
+        let once = aws_sdk_lambda::config::Builder::new()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(longest.build());
         let answer = self
             .client
             .invoke()

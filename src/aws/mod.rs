@@ -58,6 +58,11 @@ pub enum ConfigError {
     /// A region that is none; it would become part of a host name.
     #[error("{0:?} is not an AWS region")]
     BadRegion(String),
+    /// An endpoint that is none. It is not shown: it may carry a password.
+    #[error(
+        "the endpoint that is configured (AWS_ENDPOINT_URL, or `endpoint_url` of the profile) is not an http or https URL"
+    )]
+    BadEndpoint,
     /// The CA bundle cannot be used.
     #[error("cannot use the CA bundle {path}: {reason}")]
     CaBundle {
@@ -76,6 +81,7 @@ impl crate::hint::Hint for ConfigError {
                     .to_owned(),
             ],
             Self::BadRegion(_) => vec!["A region looks like eu-central-1.".to_owned()],
+            Self::BadEndpoint => vec!["An endpoint looks like http://127.0.0.1:4566.".to_owned()],
             Self::CaBundle { .. } => vec!["AWS_CA_BUNDLE must name a file of PEM certificates.".to_owned()],
         }
     }
@@ -94,7 +100,8 @@ impl Aws {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .read_timeout(Duration::from_secs(60))
+                    .read_timeout(Duration::from_secs(20))
+                    .operation_timeout(Duration::from_secs(60))
                     .build(),
             );
         if let Some(region) = &settings.region {
@@ -116,9 +123,13 @@ impl Aws {
             ));
         }
         let sdk = loader.load().await;
-        let region = sdk.region().ok_or(ConfigError::NoRegion)?;
+        // A variable that is set to nothing is not set.
+        let region = sdk.region().filter(|region| !region.as_ref().is_empty()).ok_or(ConfigError::NoRegion)?;
         if !is_region(region.as_ref()) {
             return Err(ConfigError::BadRegion(region.to_string()));
+        }
+        if sdk.endpoint_url().is_some_and(|url| !is_endpoint(url)) {
+            return Err(ConfigError::BadEndpoint);
         }
         Ok(Self { sdk, account: Arc::new(OnceCell::new()) })
     }
@@ -159,6 +170,19 @@ impl Aws {
     }
 }
 
+/// Whether requests can be sent there: `http` or `https`, a host, perhaps a port and a path.
+fn is_endpoint(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !host.is_empty() && !host.starts_with(':') && url.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The time that an upload may take: what any call may, and what a slow line of 64 KiB/s needs.
+pub(in crate::aws) fn upload_timeouts(size_bytes: u64) -> TimeoutConfig {
+    let once = Duration::from_secs(60 + size_bytes / (64 << 10));
+    TimeoutConfig::builder().read_timeout(once).operation_timeout(once * 3).build()
+}
+
 /// `^[a-z]{2,4}(-[a-z]+)+-\d+$`: what may become part of a host name.
 pub fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
@@ -174,7 +198,17 @@ pub fn is_region(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_region;
+    use super::{is_endpoint, is_region};
+
+    #[test]
+    fn an_endpoint_is_a_url() {
+        for good in ["http://127.0.0.1:4566", "https://s3.example.com/path", "http://[::1]:80"] {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in ["", "nonsense", "ftp://x", "http://", "http://:80", "http://a b", "http:///x"] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn a_region_cannot_smuggle_a_host() {

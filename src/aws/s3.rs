@@ -333,6 +333,10 @@ impl S3 {
             Body::File { size_bytes, .. } => i64::try_from(*size_bytes).ok(),
             Body::Bytes(_) => None,
         };
+        let size_bytes = match &body {
+            Body::File { size_bytes, .. } => *size_bytes,
+            Body::Bytes(bytes) => bytes.len() as u64,
+        };
         let stream = body
             .stream()
             .await
@@ -357,9 +361,8 @@ impl S3 {
             .set_metadata((!metadata.is_empty()).then(|| metadata.into_iter().collect()))
             .customize()
             .interceptor(date.clone());
-        if !retries {
-            call = call.config_override(without_retries());
-        }
+        let config = if retries { aws_sdk_s3::config::Builder::new() } else { without_retries() };
+        call = call.config_override(config.timeout_config(super::upload_timeouts(size_bytes)));
         let answer =
             call.send().await.map_err(|error| Error::from_sdk(SERVICE, "PutObject", at(&bucket, &key), &error))?;
         // S3 echoes the checksum that it checked; another one is not our object.

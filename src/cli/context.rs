@@ -18,7 +18,7 @@ use crate::ui::terminal::{Color, Output, Terminal};
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// AWS region, such as eu-central-1
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = parse_region)]
     pub region: Option<String>,
     /// Profile of ~/.aws/config
     #[arg(long, global = true, value_name = "NAME")]
@@ -37,6 +37,10 @@ pub struct GlobalArgs {
     pub debug: bool,
 }
 
+fn parse_region(text: &str) -> Result<String, &'static str> {
+    if aws::is_region(text) { Ok(text.to_owned()) } else { Err("a region looks like eu-central-1") }
+}
+
 /// What every command is given.
 #[derive(Debug)]
 pub struct Context {
@@ -49,17 +53,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// From the arguments and the process's environment.
+    /// From the arguments, the terminal and the process's environment.
     ///
     /// # Errors
     /// The current folder is gone.
-    pub fn new(global: GlobalArgs) -> Result<Self, Error> {
+    pub fn new(global: GlobalArgs, terminal: Terminal) -> Result<Self, Error> {
         let cwd = std::env::current_dir().map_err(|source| Error::File {
-            action: "read",
-            path: PathBuf::from("."),
+            action: "find",
+            path: PathBuf::from("the current folder"),
             source,
         })?;
-        let terminal = Terminal::new(global.color, global.output);
         if global.debug {
             log_to_stderr();
         }

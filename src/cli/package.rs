@@ -190,14 +190,19 @@ pub fn run(context: &Context, args: PackageArgs) -> Result<Status, Error> {
         // The managed bucket's name is not known without asking for it.
         prepared.dry_run(settings.bucket.as_deref().unwrap_or("MANAGED-BUCKET"))
     } else {
-        super::block_on(async {
+        let upload = async {
             let aws = context.aws(settings.region.clone(), settings.profile.clone()).await?;
             let bucket = match &settings.bucket {
                 Some(bucket) => bucket.clone(),
                 None => bucket::ensure(&aws, &sink).await.map_err(package::Error::from)?.name,
             };
-            Ok::<_, Error>(prepared.upload(&aws.s3(), &bucket, &options, &sink).await?)
-        })??
+            Ok(prepared.upload(&aws.s3(), &bucket, &options, &sink).await?)
+        };
+        super::block_on_until_interrupted(
+            upload,
+            "interrupted: no template was written; what was uploaded stays in the bucket, and the same command goes on \
+             from there",
+        )?
     };
     progress.finish();
     finish(context, &settings, &packaged)

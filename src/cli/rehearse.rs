@@ -61,14 +61,11 @@ pub fn run(context: &Context, args: RehearseArgs) -> Result<Status, Error> {
             ui::rehearsal::event(terminal, &event);
         }
     };
-    let proof = super::block_on(async {
-        tokio::select! {
-            proof = story::run(&application, &settings, &sink) => proof.map(Some),
-            // Dropping the story ends the sandbox, its functions and the deploy under way.
-            _ = tokio::signal::ctrl_c() => Ok(None),
-        }
-    })??;
-    let Some(proof) = proof else { return Ok(Status::Interrupted) };
+    // Dropping the story ends the sandbox, its functions and the deploy under way.
+    let proof = super::block_on_until_interrupted(
+        async { Ok(story::run(&application, &settings, &sink).await?) },
+        "interrupted: the rehearsal's sandbox and its functions are gone; nothing else was touched",
+    )?;
     if terminal.is_json() {
         terminal.json(&proof);
     } else {

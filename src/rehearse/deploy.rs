@@ -76,6 +76,9 @@ pub async fn run(settings: &Settings<'_>, mut line: impl FnMut(&Value)) -> Resul
     for name in LEADS_AWAY {
         command.env_remove(name);
     }
+    // Killed ourselves, we leave no deploy behind that would start a sandbox again. The thread that polls
+    // this is the one in `block_on`, which lives as long as we do.
+    crate::runtime::die_with_this_thread(&mut command);
     let failed = |source| Error::File { action: "run", path: own.clone(), source };
     let mut child = command.spawn().map_err(failed)?;
     let stderr = child.stderr.take();

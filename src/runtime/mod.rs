@@ -22,6 +22,7 @@ pub use function::{Credentials, Function};
 pub use host::Host;
 pub use log::LogSink;
 pub use pool::Pool;
+pub(crate) use process::die_with_this_thread;
 
 #[cfg(test)]
 mod tests;

@@ -140,18 +140,27 @@ fn signal_name(number: i32) -> String {
 /// Lambda's limit of open files.
 const OPEN_FILES: u64 = 1024;
 
-#[expect(unsafe_code, reason = "std has no other way to run code between fork and exec; see the SAFETY comment")]
 fn die_with_us(command: &mut Command) {
-    let limits = || {
+    before_exec(command, || {
         let none = Rlimit { current: Some(0), maximum: Some(0) };
         let _ = rustix::process::setrlimit(Resource::Core, none);
         let files = rustix::process::getrlimit(Resource::Nofile).maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
         let _ = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum: Some(files) });
-    };
+    });
+}
+
+/// The kernel kills the command when the thread that starts it ends, however that happens (Linux).
+pub(crate) fn die_with_this_thread(command: &mut Command) {
+    before_exec(command, || {});
+}
+
+/// `also` may only make system calls.
+#[expect(unsafe_code, reason = "std has no other way to run code between fork and exec; see the SAFETY comment")]
+fn before_exec(command: &mut Command, also: impl Fn() + Send + Sync + 'static) {
     #[cfg(target_os = "linux")]
     let parent = rustix::process::getpid();
     let before_exec = move || {
-        limits();
+        also();
         #[cfg(target_os = "linux")]
         {
             rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -162,8 +171,8 @@ fn die_with_us(command: &mut Command) {
         }
         Ok(())
     };
-    // SAFETY: the closure only makes system calls (prctl, getppid, getrlimit, setrlimit); it neither
-    // allocates nor locks, so it is sound in the forked child of a process with several threads.
+    // SAFETY: the closures only make system calls (prctl, getppid, getrlimit, setrlimit); they neither
+    // allocate nor lock, so they are sound in the forked child of a process with several threads.
     unsafe {
         command.pre_exec(before_exec);
     }

@@ -1,11 +1,13 @@
 //! Colour, quiet and output format, decided once; the few ways in which a line is printed.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::sanitize;
+use super::sanitize::{escape_json, sanitize};
 
 /// What is printed on standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -40,6 +42,11 @@ pub const NOTE: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(A
 /// Faint: what is only there to be looked up.
 pub const FAINT: Style = Style::new().dimmed();
 
+/// Whether anything was printed on standard output.
+static PRINTED: AtomicBool = AtomicBool::new(false);
+/// Why the first line that could not be printed there could not be.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
 /// Standard output for data, standard error for the rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
@@ -55,7 +62,7 @@ impl Terminal {
             Color::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Self { output, live: std::io::stderr().is_terminal() }
+        Self { output, live: io::stderr().is_terminal() }
     }
 
     /// Whether standard output is for a program.
@@ -68,15 +75,33 @@ impl Terminal {
         self.live
     }
 
-    /// A line of data for standard output. A reader that has gone away is not an error.
+    /// A line of data for standard output. A reader that has gone away is not an error; any other
+    /// reason is kept for [`Self::lost`].
     pub fn data(self, text: impl fmt::Display) {
-        let _ = writeln!(anstream::stdout().lock(), "{text}");
+        PRINTED.store(true, Ordering::Relaxed);
+        let mut stdout = anstream::stdout().lock();
+        if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // The first reason is the one to tell.
+            let _ = LOST.set(error);
+        }
+    }
+
+    /// Whether anything was printed on standard output.
+    pub fn has_printed(self) -> bool {
+        PRINTED.load(Ordering::Relaxed)
+    }
+
+    /// Why standard output did not take all that was printed (a full disk, say).
+    pub fn lost(self) -> Option<&'static io::Error> {
+        LOST.get()
     }
 
     /// One JSON value on one line of standard output.
     pub fn json(self, value: &impl serde::Serialize) {
         match serde_json::to_string(value) {
-            Ok(text) => self.data(text),
+            Ok(text) => self.data(escape_json(&text)),
             Err(error) => self.warn(format_args!("a result could not be written as JSON: {error}")),
         }
     }

@@ -6,6 +6,7 @@ mod clients;
 mod cloudformation;
 mod completions;
 mod deploy;
+mod hostile;
 mod init;
 mod lambda;
 mod layout;

@@ -125,6 +125,8 @@ impl Upload<'_> {
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .checksum_sha256(sum.base64())
             .body(body)
+            .customize()
+            .config_override(aws_sdk_s3::config::Builder::new().timeout_config(crate::aws::upload_timeouts(length)))
             .send()
             .await
             .map_err(|error| Error::from_sdk(SERVICE, "UploadPart", at(self.bucket, self.key), &error))?;

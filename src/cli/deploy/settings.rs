@@ -141,6 +141,17 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         true => section.words("notification_arns")?,
         false => Some(args.notification_arns.clone()),
     };
+    let role_arn = text(&args.role_arn, "role_arn")?;
+    for (option, arn) in role_arn
+        .iter()
+        .map(|arn| ("--role-arn", arn))
+        .chain(notification_arns.iter().flatten().map(|arn| ("--notification-arns", arn)))
+        .filter(|(_, arn)| !is_arn(arn))
+    {
+        return Err(Error::Usage(format!(
+            "{option}: {arn:?} is not an ARN; one looks like arn:aws:iam::123456789012:role/name"
+        )));
+    }
     let s3_bucket = text(&args.s3_bucket, "s3_bucket")?;
     let resolve_s3 = flag(args.resolve_s3, args.no_resolve_s3, "resolve_s3", s3_bucket.is_none())?;
     if args.s3_bucket.is_some() && args.resolve_s3 {
@@ -154,6 +165,9 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         Some(minutes) => Some(minutes),
         None => section.integer("max_wait_duration")?,
     };
+    if max_wait.is_some_and(|minutes| !(1..=LONGEST_WAIT).contains(&minutes)) {
+        return Err(Error::Usage(format!("--max-wait-duration goes from 1 to {LONGEST_WAIT} minutes")));
+    }
     let no_execute = args.no_execute_changeset || section.boolean("no_execute_changeset")?.unwrap_or(false);
     let transform = match (&args.transform, section.string("transform")?) {
         (Some(transform), _) => *transform,
@@ -181,7 +195,7 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         capabilities,
         tags,
         notification_arns,
-        role_arn: text(&args.role_arn, "role_arn")?,
+        role_arn,
         s3_bucket,
         s3_prefix: text(&args.s3_prefix, "s3_prefix")?,
         kms_key_id: text(&args.kms_key_id, "kms_key_id")?,
@@ -315,6 +329,16 @@ pub(super) fn saved(
         global.insert("region", region);
     }
     Update { env: env.to_owned(), command: "deploy".to_owned(), parameters, global }
+}
+
+/// A week, in minutes.
+const LONGEST_WAIT: u64 = 7 * 24 * 60;
+
+/// `arn:partition:service:region:account:resource`, without looking into the parts.
+fn is_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    matches!(parts[..], ["arn", partition, service, _, _, resource] if !partition.is_empty() && !service.is_empty() && !resource.is_empty())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
