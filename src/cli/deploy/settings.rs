@@ -142,12 +142,12 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         false => Some(args.notification_arns.clone()),
     };
     let role_arn = text(&args.role_arn, "role_arn")?;
-    for (option, arn) in role_arn
+    let bad_arn = role_arn
         .iter()
         .map(|arn| ("--role-arn", arn))
         .chain(notification_arns.iter().flatten().map(|arn| ("--notification-arns", arn)))
-        .filter(|(_, arn)| !is_arn(arn))
-    {
+        .find(|(_, arn)| !is_arn(arn));
+    if let Some((option, arn)) = bad_arn {
         return Err(Error::Usage(format!(
             "{option}: {arn:?} is not an ARN; one looks like arn:aws:iam::123456789012:role/name"
         )));
