@@ -129,7 +129,6 @@ impl Prepared {
 }
 
 /// A bucket whose versioning is suspended calls its objects' version `null`.
-#[expect(clippy::ptr_arg, reason = "the form that Option::filter takes")]
 fn is_version(version_id: &String) -> bool {
     version_id != "null"
 }
