@@ -172,7 +172,10 @@ mod tests {
         let traffic = Traffic::start(2000.0, move || {
             let number = sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             async move {
-                Served { version: (number % 10 != 9).then(|| (1 + number % 2).to_string()), failed: number.is_multiple_of(4) }
+                Served {
+                    version: (number % 10 != 9).then(|| (1 + number % 2).to_string()),
+                    failed: number.is_multiple_of(4),
+                }
             }
         });
         let before = traffic.snapshot();

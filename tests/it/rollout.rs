@@ -440,14 +440,15 @@ fn an_alarm_takes_it_back_and_one_that_fires_already_refuses_it() {
         std::thread::sleep(Duration::from_millis(20));
     }
     // One bad minute would pass while the driver looks elsewhere: trouble stays.
-    let ended_by = loop {
+    loop {
         trouble(99.0);
         std::thread::sleep(Duration::from_millis(200));
         assert!(began.elapsed() < Duration::from_secs(90), "the alarm took nothing back");
         if world.alias().1.is_empty() {
-            break ended(child);
+            break;
         }
-    };
+    }
+    let ended_by = ended(child);
     assert_eq!(ended_by.0, Some(4), "{}", ended_by.1);
     assert!(ended_by.1.contains("alarm trouble went to ALARM"), "{}", ended_by.1);
     assert_eq!(world.alias(), whole("1"));
