@@ -97,6 +97,10 @@ fn talk(samara: crate::support::samara::Samara, answers: &[(&str, &str)]) -> Str
         if let Err(error) = session.expect(prompt) {
             panic!("waiting for {prompt:?}: {error}");
         }
+        // A password prompt drops what was typed before it has switched the echo off.
+        if prompt.contains("Secret") {
+            std::thread::sleep(std::time::Duration::from_secs(2));
+        }
         session.send_line(answer).expect("an answer");
     }
     let rest = session.expect(expectrl::Eof).expect("the end");
