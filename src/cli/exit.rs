@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::hint::Hint;
+use crate::rollout::verdict::Outcome;
 use crate::{aws, deploy, sandbox};
 
 /// How a command ended.
@@ -30,6 +31,19 @@ pub enum Status {
 impl From<Status> for ExitCode {
     fn from(status: Status) -> Self {
         Self::from(status as u8)
+    }
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Done,
+            Outcome::RolledBack => Self::RolledBack,
+            Outcome::Refused | Outcome::SettleFailed | Outcome::Failed => Self::Failed,
+            Outcome::Held => Self::Held,
+            Outcome::Conflict => Self::Conflict,
+            Outcome::Interrupted => Self::Interrupted,
+        }
     }
 }
 

@@ -4,5 +4,6 @@ pub mod deploy;
 pub mod diagnostic;
 pub mod prompt;
 pub mod rehearsal;
+pub mod rollout;
 pub mod sanitize;
 pub mod terminal;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::steps::{Holding, Steps};
 use crate::aws::Aws;
 use crate::cli::exit::{Error, Status};
+use crate::cli::rollout::signals;
 use crate::cli::rollout::target::Target;
-use crate::cli::rollout::{show, signals};
 use crate::deploy::hold;
 use crate::deploy::live::Live;
 use crate::deploy::{self, Event, upload};
@@ -22,6 +22,7 @@ use crate::rollout::verdict::{Outcome, why_words};
 use crate::rollout::{self, Request};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
+use crate::ui::rollout as show;
 
 /// A version that was rolled back before, and why.
 #[derive(Clone, Debug)]
@@ -147,7 +148,8 @@ impl Shifting<'_> {
         let mut done: Vec<&Move<'_>> = Vec::new();
         for one in &moves {
             let verdict = self.roll(one).await?;
-            let status = show::verdict(self.steps.context, &verdict);
+            show::verdict(self.steps.context.terminal, &verdict);
+            let status = Status::from(verdict.outcome());
             if verdict.outcome() == Outcome::Succeeded {
                 done.push(one);
                 continue;

@@ -1,9 +1,11 @@
 //! `samara rollout`: shift an alias's traffic to another version, and back.
 
-mod back;
+mod abort;
 pub(crate) mod options;
 mod plan;
-pub(crate) mod show;
+mod promote;
+mod resume;
+mod rollback;
 pub(crate) mod signals;
 mod start;
 mod status;
@@ -41,13 +43,13 @@ enum RolloutCommand {
     /// Show the alias, the rollout under way and the last ones
     Status(status::StatusArgs),
     /// Carry on a rollout where a process left it
-    Resume(take_over::ResumeArgs),
+    Resume(resume::ResumeArgs),
     /// Carry on a rollout over the pause that it waits at
-    Promote(take_over::PromoteArgs),
+    Promote(promote::PromoteArgs),
     /// Take a rollout under way back to the old version
-    Abort(take_over::AbortArgs),
+    Abort(abort::AbortArgs),
     /// Go back to the version that served before, in one write of the alias
-    Rollback(back::RollbackArgs),
+    Rollback(rollback::RollbackArgs),
 }
 
 /// Runs the subcommand.
@@ -59,9 +61,9 @@ pub fn run(context: &Context, args: RolloutArgs) -> Result<Status, Error> {
         RolloutCommand::Plan(args) => super::block_on(plan::run(context, *args))?,
         RolloutCommand::Start(args) => super::block_on(start::run(context, *args))?,
         RolloutCommand::Status(args) => super::block_on(status::run(context, args))?,
-        RolloutCommand::Resume(args) => super::block_on(take_over::resume(context, args))?,
-        RolloutCommand::Promote(args) => super::block_on(take_over::promote(context, args))?,
-        RolloutCommand::Abort(args) => super::block_on(take_over::abort(context, args))?,
-        RolloutCommand::Rollback(args) => super::block_on(back::run(context, args))?,
+        RolloutCommand::Resume(args) => super::block_on(resume::run(context, args))?,
+        RolloutCommand::Promote(args) => super::block_on(promote::run(context, args))?,
+        RolloutCommand::Abort(args) => super::block_on(abort::run(context, args))?,
+        RolloutCommand::Rollback(args) => super::block_on(rollback::run(context, args))?,
     }
 }

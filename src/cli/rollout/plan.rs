@@ -1,6 +1,5 @@
 //! `samara rollout plan`: what `start` would do. Changes nothing.
 
-use super::show;
 use super::start::StartArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
@@ -8,6 +7,8 @@ use crate::rollout;
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::store::Store;
+use crate::ui::rollout as show;
+use crate::ui::sanitize::sanitize;
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
@@ -33,7 +34,7 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
         return Ok(Status::Done);
     }
     for line in prepared.plan.describe() {
-        context.terminal.data(crate::ui::sanitize::sanitize(&line));
+        context.terminal.data(sanitize(&line));
     }
     context.terminal.data(
         "  needs lambda:GetAlias, UpdateAlias, GetFunctionConfiguration; cloudwatch:GetMetricData, DescribeAlarms; \

@@ -3,12 +3,13 @@
 use clap::Args;
 
 use super::options::{OnInterrupt, OptionArgs};
+use super::signals;
 use super::target::{Target, TargetArgs};
-use super::{show, signals};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout::names::Version;
 use crate::rollout::{self, Request};
+use crate::ui::rollout as show;
 
 /// Shift the alias to another version, and take it back when that is worse
 #[derive(Args, Clone, Debug)]
@@ -72,5 +73,6 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     let terminal = context.terminal;
     let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;
-    Ok(show::verdict(context, &verdict))
+    show::verdict(context.terminal, &verdict);
+    Ok(verdict.outcome().into())
 }

@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::json;
 
-use super::show::when;
 use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
@@ -11,6 +10,8 @@ use crate::deploy::live;
 use crate::rollout::state::{Phase, Why};
 use crate::rollout::verdict::{phase_words, standing_words, ways_out};
 use crate::rollout::{self, Report};
+use crate::ui::rollout::when;
+use crate::ui::sanitize::sanitize;
 
 /// Show the alias, the rollout under way and the last ones
 #[derive(Args, Clone, Debug)]
@@ -42,7 +43,7 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
         context.terminal.json(&as_json(&name, &report, stack.as_ref()));
     } else {
         for line in lines(&name, &report, stack.as_ref()) {
-            context.terminal.data(crate::ui::sanitize::sanitize(&line));
+            context.terminal.data(sanitize(&line));
         }
     }
     Ok(status_of(&report))

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::signals;
 use super::target::{Target, TargetArgs};
-use super::{show, signals};
 use crate::aws::lambda::Configuration;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
@@ -15,6 +15,7 @@ use crate::rollout::names::{NotA, Version};
 use crate::rollout::run::{Progress, Services};
 use crate::rollout::state::Purpose;
 use crate::rollout::{self, RolledBack};
+use crate::ui::rollout as show;
 
 /// Go back to the version that served before, in one write of the alias
 ///
@@ -89,9 +90,9 @@ async fn abort(context: &Context, target: &Target, services: &Services, to: Opti
     let verdict =
         rollout::take_over(&target.function, &target.alias, Purpose::Abort, None, services, &mut receiver, &sink)
             .await?;
-    show::verdict(context, &verdict);
+    show::verdict(context.terminal, &verdict);
     // What was asked for is done.
-    Ok(match show::status_of(verdict.outcome()) {
+    Ok(match Status::from(verdict.outcome()) {
         Status::RolledBack => Status::Done,
         other => other,
     })

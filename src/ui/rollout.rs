@@ -2,21 +2,25 @@
 
 use serde_json::json;
 
-use crate::cli::context::Context;
-use crate::cli::exit::Status;
 use crate::rollout::names::Time;
 use crate::rollout::plan::Plan;
 use crate::rollout::run::{Progress, Verdict};
 use crate::rollout::state::{Happening, Phase};
-use crate::rollout::verdict::{Outcome, happening_words, standing_words};
-use crate::ui::terminal::Terminal;
+use crate::rollout::verdict::{happening_words, standing_words};
+
+use super::sanitize::sanitize;
+use super::terminal::Terminal;
+
+/// The version of everything that rollout commands print with `--output json` (docs/json.md). It rises
+/// when a field goes or changes its meaning, not when one is added.
+pub const SCHEMA: u32 = 1;
 
 /// Shows progress. The plan is needed to tell what happened in words.
-pub(crate) fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
+pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
     match progress {
         Progress::Planned(plan) => {
             for line in plan.describe() {
-                terminal.line(crate::ui::sanitize::sanitize(&line));
+                terminal.line(sanitize(&line));
             }
         }
         Progress::Happened(entry) => {
@@ -45,9 +49,10 @@ pub(crate) fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
 }
 
 /// Progress for programs, a JSON object a line; `None` for what only reassures people.
-pub(crate) fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Value> {
+pub fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Value> {
     let line = |at: &Time, fields: serde_json::Value, message: String| {
         let mut line = json!({
+            "schema": SCHEMA,
             "type": "rollout",
             "function": plan.function,
             "alias": plan.alias,
@@ -72,9 +77,10 @@ pub(crate) fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_js
 }
 
 /// The plan for programs.
-pub(crate) fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
+pub fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
     json!({
-        "schema": 1,
+        "schema": SCHEMA,
+        "type": "plan",
         "function": plan.function,
         "alias": plan.alias,
         "old_version": plan.old,
@@ -93,33 +99,19 @@ pub(crate) fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
     })
 }
 
-/// Prints the verdict and gives the exit status.
-pub(crate) fn verdict(context: &Context, verdict: &Verdict) -> Status {
-    let terminal = context.terminal;
+/// The verdict: data on standard output.
+pub fn verdict(terminal: Terminal, verdict: &Verdict) {
     if terminal.is_json() {
         terminal.json(&verdict.json());
-    } else {
-        for line in verdict.lines() {
-            terminal.data(crate::ui::sanitize::sanitize(&line));
-        }
+        return;
     }
-    status_of(verdict.outcome())
-}
-
-/// The exit status of an outcome.
-pub(crate) fn status_of(outcome: Outcome) -> Status {
-    match outcome {
-        Outcome::Succeeded => Status::Done,
-        Outcome::RolledBack => Status::RolledBack,
-        Outcome::Refused | Outcome::SettleFailed | Outcome::Failed => Status::Failed,
-        Outcome::Held => Status::Held,
-        Outcome::Conflict => Status::Conflict,
-        Outcome::Interrupted => Status::Interrupted,
+    for line in verdict.lines() {
+        terminal.data(sanitize(&line));
     }
 }
 
 /// A time for people.
-pub(crate) fn when(at: Time) -> String {
+pub fn when(at: Time) -> String {
     time::OffsetDateTime::from_unix_timestamp(at.0.div_euclid(1000))
         .map_or_else(|_| at.clock(), |moment| format!("{} {} UTC", moment.date(), at.clock()))
 }

@@ -1,0 +1,32 @@
+//! `samara rollout resume`: carries on where a process left it.
+
+use clap::Args;
+
+use super::take_over::{self, TakeOverArgs};
+use crate::cli::context::Context;
+use crate::cli::exit::{Error, Status};
+use crate::rollout::state::Purpose;
+
+/// Carry on a rollout where a process left it
+///
+/// It goes on where it stopped; its journal says where. When somebody else changed the alias it stays
+/// as it is, unless --adopt accepts what was made of it: the rollout then goes on from that share, as
+/// long as the alias has nothing but its old and new version. An alias that was put wholly back on the
+/// old version ends the rollout.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  samara rollout resume --function hello --alias live
+  samara rollout resume --stack-name hello --adopt")]
+pub(super) struct ResumeArgs {
+    #[command(flatten)]
+    common: TakeOverArgs,
+    /// Accept what somebody else made of the alias, and go on from there
+    #[arg(long)]
+    adopt: bool,
+}
+
+/// Runs it.
+pub(super) async fn run(context: &Context, args: ResumeArgs) -> Result<Status, Error> {
+    take_over::run(context, args.common, if args.adopt { Purpose::Adopt } else { Purpose::Resume }).await
+}
