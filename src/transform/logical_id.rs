@@ -83,6 +83,45 @@ fn write_canonical(node: &Node, out: &mut String) {
     }
 }
 
+/// JSON with sorted keys, indented by four spaces as Python does it, everything beyond ASCII escaped.
+pub(crate) fn indented(node: &Node) -> String {
+    let mut out = String::new();
+    write_indented(node, 0, &mut out);
+    out
+}
+
+fn write_indented(node: &Node, depth: usize, out: &mut String) {
+    let line = |out: &mut String, depth: usize, first: bool| {
+        out.push_str(if first { "\n" } else { ",\n" });
+        out.extend(std::iter::repeat_n("    ", depth));
+    };
+    match &node.value {
+        Value::List(items) if !items.is_empty() => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                line(out, depth + 1, index == 0);
+                write_indented(item, depth + 1, out);
+            }
+            line(out, depth, true);
+            out.push(']');
+        }
+        Value::Map(map) if !map.is_empty() => {
+            let mut entries: Vec<_> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| *key);
+            out.push('{');
+            for (index, (key, value)) in entries.into_iter().enumerate() {
+                line(out, depth + 1, index == 0);
+                write_json_text(key, out);
+                out.push_str(": ");
+                write_indented(value, depth + 1, out);
+            }
+            line(out, depth, true);
+            out.push('}');
+        }
+        _ => write_canonical(node, out),
+    }
+}
+
 /// A text as Python's `json.dumps` writes it.
 pub(crate) fn write_json_text(text: &str, out: &mut String) {
     out.push('"');
@@ -114,6 +153,15 @@ mod tests {
     fn a_value_is_hashed_with_sorted_keys_and_without_white_space() {
         let node = Node::from(serde_json::json!({"b": [1, null, true], "a": "é\u{1F600}/"}));
         assert_eq!(canonical(&node), r#"{"a":"\u00e9\ud83d\ude00/","b":[1,null,true]}"#);
+    }
+
+    #[test]
+    fn an_indented_value_has_one_entry_a_line() {
+        let node = Node::from(serde_json::json!({"b": [1, {}], "a": {"c": []}}));
+        assert_eq!(
+            indented(&node),
+            "{\n    \"a\": {\n        \"c\": []\n    },\n    \"b\": [\n        1,\n        {}\n    ]\n}"
+        );
     }
 
     #[test]

@@ -266,20 +266,31 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
 
 /// Whether a generated resource may have the logical ID of one in the template: when it is that one.
 fn may_stand_for(generated: &Generated, existing: &Node) -> bool {
+    let kind = existing.get("Type").and_then(Node::as_str);
     let source = match generated.kind {
         "AWS::Lambda::Function" => "AWS::Serverless::Function",
+        "AWS::Lambda::WebFunction" => "AWS::Serverless::WebFunction",
         "AWS::Lambda::LayerVersion" => "AWS::Serverless::LayerVersion",
+        "AWS::Lambda::CapacityProvider" => "AWS::Serverless::CapacityProvider",
+        "AWS::Lambda::MicrovmImage" => "AWS::Serverless::MicrovmImage",
+        "AWS::Lambda::NetworkConnector" => "AWS::Serverless::NetworkConnector",
         "AWS::ApiGateway::RestApi" => "AWS::Serverless::Api",
+        "AWS::ApiGatewayV2::Api" if kind == Some("AWS::Serverless::WebSocketApi") => return true,
         "AWS::ApiGatewayV2::Api" => "AWS::Serverless::HttpApi",
         "AWS::DynamoDB::Table" => "AWS::Serverless::SimpleTable",
+        "AWS::CloudFormation::Stack" => "AWS::Serverless::Application",
+        "AWS::StepFunctions::StateMachine" => "AWS::Serverless::StateMachine",
+        "AWS::AppSync::GraphQLApi" => "AWS::Serverless::GraphQLApi",
         same @ ("AWS::S3::Bucket"
         | "AWS::SNS::Topic"
         | "AWS::Cognito::UserPool"
         | "AWS::ApiGateway::DomainName"
-        | "AWS::ApiGateway::BasePathMapping") => same,
+        | "AWS::ApiGateway::BasePathMapping"
+        | "AWS::ApiGateway::DomainNameV2"
+        | "AWS::ApiGateway::BasePathMappingV2") => same,
         _ => return false,
     };
-    existing.get("Type").and_then(Node::as_str) == Some(source)
+    kind == Some(source)
 }
 
 fn duplicate(id: &str, generated: &Generated) -> Refusal {

@@ -47,6 +47,8 @@ pub enum Kind {
     MapOrListOfMaps,
     /// Text, a map, or a list of both.
     Policies,
+    /// Text, or a list of texts or maps.
+    TextOrListOfTextOrMap,
 }
 
 impl Kind {
@@ -83,6 +85,7 @@ impl Kind {
             Self::MapOfMaps => is_map(node) && every(&is_map),
             Self::MapOfIntegerOrMap => is_map(node) && every(&|item| is_integer(item) || is_map(item)),
             Self::MapOrListOfMaps => is_map(node) || (node.as_list().is_some() && every(&is_map)),
+            Self::TextOrListOfTextOrMap => is_text(node) || Self::ListOfTextOrMap.accepts(node),
             Self::Policies => {
                 is_text(node)
                     || is_map(node)

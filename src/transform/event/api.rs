@@ -1,7 +1,7 @@
 //! `Api`: a method of a REST API.
 
 use super::push::{Permission, arn};
-use super::{Event, Target};
+use super::{Called, Event, Target};
 use crate::template::Node;
 use crate::transform::build::{Read, sub, text};
 use crate::transform::context::Context;
@@ -123,22 +123,23 @@ fn permission(
 pub(crate) fn integration_uri(target: &Target, partition: &str, streams: bool) -> Py {
     let (version, invocations) =
         if streams { ("2021-11-15", "response-streaming-invocations") } else { ("2015-03-31", "invocations") };
-    let function = if target.alias { format!("${{{}}}", target.id) } else { format!("${{{}.Arn}}", target.id) };
+    let alias = target.called == Called::FunctionAlias;
+    let function = if alias { format!("${{{}}}", target.id) } else { format!("${{{}.Arn}}", target.id) };
     let arn =
         format!("arn:{partition}:apigateway:${{AWS::Region}}:lambda:path/{version}/functions/{function}/{invocations}");
-    let arn = Text { text: arn, unicode: !target.alias };
+    let arn = Text { text: arn, unicode: !alias };
     Dict::hashed_from(&Dict::plain_of([("Fn::Sub", arn.into())])).into()
 }
 
 /// A method of an API.
-struct Method<'a> {
-    event: &'a Event,
-    path: Text,
-    method: Text,
-    stage: Py,
-    api: &'a str,
-    api_auth: &'a Py,
-    auth: Option<Py>,
+pub(super) struct Method<'a> {
+    pub(super) event: &'a Event,
+    pub(super) path: Text,
+    pub(super) method: Text,
+    pub(super) stage: Py,
+    pub(super) api: &'a str,
+    pub(super) api_auth: &'a Py,
+    pub(super) auth: Option<Py>,
 }
 
 impl Method<'_> {
@@ -212,7 +213,7 @@ impl Method<'_> {
     }
 
     /// Who may call it.
-    fn authorize(&self, editor: &mut Swagger) -> Result<(), Refusal> {
+    pub(super) fn authorize(&self, editor: &mut Swagger) -> Result<(), Refusal> {
         let Some(auth) = &self.auth else {
             return Ok(());
         };

@@ -59,7 +59,7 @@ pub(super) fn rule(event: &mut Event, target: &mut Target, _: &mut Context) -> R
     finish(event, target, rule, &["Input", "InputPath"])
 }
 
-fn state(event: &Event) -> Result<Option<Node>, Refusal> {
+pub(super) fn state(event: &Event) -> Result<Option<Node>, Refusal> {
     let enabled = event.get("Enabled");
     let state = event.truthy("State");
     if state.is_some() && enabled.is_some() {
@@ -77,24 +77,17 @@ fn state(event: &Event) -> Result<Option<Node>, Refusal> {
 fn finish(event: &Event, target: &Target, mut rule: Generated, inputs: &[&str]) -> Result<Vec<Generated>, Refusal> {
     let arn = rule.arn();
     let mut made = Vec::new();
-    let given_id = event.get("Target").and_then(|target| target.get("Id")).cloned();
     let mut call = crate::template::Map::new();
     call.insert("Arn", target.arn());
-    call.insert("Id", given_id.unwrap_or_else(|| text(target_id(&event.id))));
+    call.insert("Id", target_id(event, "LambdaTarget"));
     for name in inputs {
         if let Some(value) = event.get(name) {
             call.insert(*name, value.clone());
         }
     }
     if let Some(config) = event.get("DeadLetterConfig") {
-        let (queue_arn, queue) = dead_letter_queue(event, config, &target.attributes)?;
-        if let Some(queue) = queue {
-            let mut policy =
-                Generated::new(format!("{}QueuePolicy", event.id), "AWS::SQS::QueuePolicy", &target.attributes)?;
-            policy.set("PolicyDocument", queue_policy("events.amazonaws.com", &queue_arn, &arn));
-            policy.set("Queues", list([queue.reference()]));
-            made.extend([queue, policy]);
-        }
+        let (queue_arn, resources) = queue(event, config, &arn, target)?;
+        made.extend(resources);
         call.insert("DeadLetterConfig", map([("Arn", queue_arn)]));
     }
     for name in ["RetryPolicy", "InputTransformer"] {
@@ -114,11 +107,30 @@ fn finish(event: &Event, target: &Target, mut rule: Generated, inputs: &[&str]) 
     Ok(made)
 }
 
-/// The ID of the rule's target, cut where EventBridge would refuse it.
-fn target_id(id: &str) -> String {
-    const SUFFIX: &str = "LambdaTarget";
-    let kept = id.len().min(TARGET_ID_LENGTH - SUFFIX.len());
-    format!("{}{SUFFIX}", &id[..kept])
+/// The ID of the rule's target: given, or made, and then cut where EventBridge would refuse it.
+pub(super) fn target_id(event: &Event, suffix: &str) -> Node {
+    if let Some(given) = event.get("Target").and_then(|target| target.get("Id")) {
+        return given.clone();
+    }
+    let kept = event.id.len().min(TARGET_ID_LENGTH - suffix.len());
+    text(format!("{}{suffix}", &event.id[..kept]))
+}
+
+/// The ARN of the dead-letter queue of the rule `source_arn`, and what has to be made for it.
+pub(super) fn queue(
+    event: &Event,
+    config: &Node,
+    source_arn: &Node,
+    target: &Target,
+) -> Result<(Node, Vec<Generated>), Refusal> {
+    let (queue_arn, queue) = dead_letter_queue(event, config, &target.attributes)?;
+    let Some(queue) = queue else {
+        return Ok((queue_arn, Vec::new()));
+    };
+    let mut policy = Generated::new(format!("{}QueuePolicy", event.id), "AWS::SQS::QueuePolicy", &target.attributes)?;
+    policy.set("PolicyDocument", queue_policy("events.amazonaws.com", &queue_arn, source_arn));
+    policy.set("Queues", list([queue.reference()]));
+    Ok((queue_arn, vec![queue, policy]))
 }
 
 fn queue_policy(service: &str, queue_arn: &Node, source_arn: &Node) -> Node {

@@ -1,4 +1,4 @@
-//! The kinds of events of functions: one file a family, one row each.
+//! The kinds of events of functions and of state machines: one file a family, one row each.
 
 pub mod api;
 pub mod cloudwatch_logs;
@@ -10,11 +10,13 @@ pub mod push;
 pub mod s3;
 pub mod schedule_v2;
 pub mod sns;
+pub mod state_machine;
 pub mod stream;
 
 use super::build::{Read, reference};
 use super::context::Context;
 use super::generated::{Generated, check_logical_id};
+use super::openapi::python::Keys;
 use super::property::Property;
 use super::refusal::Refusal;
 use super::resource::check_properties;
@@ -32,7 +34,7 @@ pub struct Spec {
     expand: fn(&mut Event, &mut Target, &mut Context) -> Result<Vec<Generated>, Refusal>,
 }
 
-/// Every kind.
+/// Every kind that a function takes.
 pub static KINDS: &[Spec] = &[
     Spec { kind: "Api", properties: api::PROPERTIES, link: api::link, expand: api::expand },
     Spec { kind: "HttpApi", properties: http_api::PROPERTIES, link: http_api::link, expand: http_api::expand },
@@ -60,7 +62,7 @@ pub static KINDS: &[Spec] = &[
     },
 ];
 
-/// The kind called `kind`.
+/// The kind called `kind`, of functions.
 pub fn lookup(kind: &str) -> Option<&'static Spec> {
     KINDS.iter().find(|spec| spec.kind == kind)
 }
@@ -69,12 +71,12 @@ fn no_link(_: &Event, _: &Context) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An event of a function.
+/// An event of a function or a state machine.
 #[derive(Debug)]
 pub(crate) struct Event {
     /// What the template calls it.
     pub(crate) name: String,
-    /// The function's logical ID and its name: what is made for it is called so.
+    /// The owner's logical ID and its name: what is made for it is called so.
     pub(crate) id: String,
     /// Its kind.
     pub(crate) kind: &'static Spec,
@@ -85,8 +87,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Reads and checks an event of the function `owner`.
-    pub(crate) fn read(owner: &str, name: &str, node: &Node) -> Result<Self, Refusal> {
+    /// Reads and checks an event of `owner`, which takes the kinds of `table`.
+    pub(crate) fn read(owner: &str, name: &str, node: &Node, table: &'static [Spec]) -> Result<Self, Refusal> {
         if node.as_map().is_none() {
             let kind = match &node.value {
                 Value::Null => "NoneType",
@@ -99,7 +101,8 @@ impl Event {
             };
             return Err(Refusal::event(name, format!("'{kind}' object has no attribute 'get'")).at(node.span));
         }
-        let kind = node.get("Type").and_then(Node::as_str).and_then(lookup);
+        let kind = node.get("Type").and_then(Node::as_str);
+        let kind = kind.and_then(|kind| table.iter().find(|spec| spec.kind == kind));
         let Some(kind) = kind else {
             let found = node.get("Type").map_or_else(|| "None".to_owned(), Node::display);
             let message = format!("Resource dict has missing or invalid value for key Type. Event Type is: {found}.");
@@ -159,16 +162,27 @@ impl Event {
     }
 }
 
-/// What an event calls: the function, or its alias.
+/// What kind of thing an event calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    Function,
+    FunctionAlias,
+    /// Or an alias of one: the ARN is what `Ref` gives either way.
+    StateMachine,
+}
+
+/// What an event calls.
 pub(crate) struct Target {
-    /// Logical ID of the function or alias.
+    /// Logical ID of the function, state machine or alias.
     pub(crate) id: String,
-    /// Whether it is an alias.
-    pub(crate) alias: bool,
+    /// What it is.
+    pub(crate) called: Called,
     /// What everything made for it gets.
     pub(crate) attributes: Map,
-    /// The function's role, which some events add to.
-    pub(crate) role: Generated,
+    /// A function's role, which some events add to.
+    pub(crate) role: Option<Generated>,
+    /// The permissions boundary of the roles that a state machine's events get.
+    pub(crate) boundary: Option<Node>,
 }
 
 impl Target {
@@ -179,11 +193,24 @@ impl Target {
 
     /// Its ARN.
     pub(crate) fn arn(&self) -> Node {
-        if self.alias { reference(&self.id) } else { super::build::get_att(&self.id, "Arn") }
+        match self.called {
+            Called::Function => super::build::get_att(&self.id, "Arn"),
+            Called::FunctionAlias | Called::StateMachine => reference(&self.id),
+        }
     }
 
     /// Its condition.
     pub(crate) fn condition(&self) -> Option<&Node> {
         self.attributes.get("Condition")
     }
+}
+
+/// The names of `events` in the order in which the published transform meets them.
+pub(crate) fn in_order(events: &Map, context: &Context) -> Vec<String> {
+    if context.order.is_none() {
+        return events.keys().map(str::to_owned).collect();
+    }
+    let mut keys = Keys::default();
+    events.keys().for_each(|key| keys.add(key));
+    keys.iter().map(str::to_owned).collect()
 }

@@ -1,7 +1,7 @@
-//! `ScheduleV2`: a schedule of EventBridge Scheduler, which calls the function with a role of its own.
+//! `ScheduleV2`: a schedule of EventBridge Scheduler, which calls the function or state machine with a role of its own.
 
 use super::push::dead_letter_queue;
-use super::{Event, Target};
+use super::{Called, Event, Target};
 use crate::template::{Map, Node};
 use crate::transform::build::{Read, list, map, text};
 use crate::transform::context::Context;
@@ -31,7 +31,7 @@ pub const PROPERTIES: &[Property] = &[
 ];
 
 /// The schedule, its role, its queue.
-pub(super) fn expand(event: &mut Event, target: &mut Target, _: &mut Context) -> Result<Vec<Generated>, Refusal> {
+pub(crate) fn expand(event: &mut Event, target: &mut Target, _: &mut Context) -> Result<Vec<Generated>, Refusal> {
     let mut schedule = Generated::new(event.id.as_str(), "AWS::Scheduler::Schedule", &target.attributes)?;
     schedule.set("ScheduleExpression", event.get("ScheduleExpression").cloned());
     schedule.set("State", event.truthy("State").cloned());
@@ -83,8 +83,11 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, _: &mut Context) ->
 fn role(event: &Event, target: &Target, queue_arn: Option<&Node>) -> Result<Generated, Refusal> {
     let mut role = Generated::new(format!("{}Role", event.id), "AWS::IAM::Role", &target.attributes)?;
     role.set("AssumeRolePolicyDocument", trust("scheduler.amazonaws.com"));
-    let mut policies =
-        list([named_policy(format!("{}LambdaPolicy", event.id), vec![allow("lambda:InvokeFunction", target.arn())])]);
+    let (name, action) = match target.called {
+        Called::Function | Called::FunctionAlias => ("LambdaPolicy", "lambda:InvokeFunction"),
+        Called::StateMachine => ("StartExecutionPolicy", "states:StartExecution"),
+    };
+    let mut policies = list([named_policy(format!("{}{name}", event.id), vec![allow(action, target.arn())])]);
     if let (Some(arn), crate::template::Value::List(items)) =
         (queue_arn.filter(|arn| arn.truthy()), &mut policies.value)
     {

@@ -232,8 +232,10 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
         "DocumentDB" => document_db(event)?,
         _ => Vec::new(),
     };
-    grant(&mut target.role, managed, documents, true);
-    grant(&mut target.role, None, destination.into_iter().collect(), true);
+    if let Some(role) = &mut target.role {
+        grant(role, managed, documents, true);
+        grant(role, None, destination.into_iter().collect(), true);
+    }
     Ok(vec![mapping])
 }
 

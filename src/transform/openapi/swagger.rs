@@ -170,6 +170,51 @@ impl Swagger {
         Ok(())
     }
 
+    /// A method that starts a state machine.
+    pub(crate) fn add_state_machine(&mut self, path: &Text, method: &Text, start: &Start) -> Result<(), Refusal> {
+        let method = normalize(method);
+        if self.paths.has_integration(&path.text, &method)? {
+            return Err(Refusal::document(format!(
+                "Integration already exists on Path={}, Method={}",
+                path.text, method.text
+            )));
+        }
+        self.paths.add(path, &method)?;
+        let uri = match &start.condition {
+            Some(condition) => conditional(condition, start.uri.clone()),
+            None => start.uri.clone(),
+        };
+        let Some(item) = self.paths.dict.get_mut(&path.text) else {
+            return Ok(());
+        };
+        let answers = |key: &str, [first, second]: [&str; 2]| {
+            Dict::hashed_of([
+                ("200", Dict::hashed_of([(key, first.into())]).into()),
+                ("400", Dict::hashed_of([(key, second.into())]).into()),
+            ])
+        };
+        for branch in branches_mut(item)? {
+            let item = path_item(branch, &path.text)?;
+            let Some(found) = item.get_mut(&method.text) else { continue };
+            let definition = definition(found, &path.text, &method.text)?;
+            let mut integration = Dict::hashed_of([
+                ("type", "aws".into()),
+                ("httpMethod", "POST".into()),
+                ("uri", uri.clone()),
+                ("responses", answers("statusCode", ["200", "400"]).into()),
+                ("credentials", start.credentials.clone()),
+            ]);
+            // One entry, merged as a dictionary: the table may grow first.
+            integration.update(&Dict::plain_of([("requestTemplates", start.templates.clone())]));
+            definition.insert(INTEGRATION, integration);
+            definition.or_insert("responses", answers("description", ["OK", "Bad Request"]));
+            if let Some(condition) = &start.condition {
+                *found = conditional(condition, std::mem::replace(found, Py::None));
+            }
+        }
+        Ok(())
+    }
+
     /// Calls `change` for every method of a path that has an integration.
     fn each_method(
         &mut self,
@@ -578,6 +623,14 @@ pub(crate) struct Call {
     pub(crate) condition: Option<Py>,
     pub(crate) credentials: Option<Py>,
     pub(crate) streams: bool,
+}
+
+/// How API Gateway starts a state machine.
+pub(crate) struct Start {
+    pub(crate) uri: Py,
+    pub(crate) condition: Option<Py>,
+    pub(crate) credentials: Py,
+    pub(crate) templates: Py,
 }
 
 fn allowed_methods(item: &Dict) -> String {

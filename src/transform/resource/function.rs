@@ -10,14 +10,13 @@ use super::Resource;
 use crate::template::{Map, Node, Value};
 use crate::transform::build::{Read, conditional, if_arguments, list, map, not, tag_list, text};
 use crate::transform::context::Context;
-use crate::transform::event::{Event, Target};
+use crate::transform::event::{self, Called, Event, Target};
 use crate::transform::generated::{Generated, propagate_tags};
-use crate::transform::openapi::python::Keys;
 use crate::transform::policies::{Role, managed_policy_arn, trust};
 use crate::transform::property::{Kind, Property, optional};
 use crate::transform::refusal::Refusal;
 
-pub(crate) use code::s3_location;
+pub(crate) use code::{S3Uri, s3_location};
 
 /// What it takes.
 pub const PROPERTIES: &[Property] = &[
@@ -137,9 +136,10 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     let keep_role = assign_role(resource, &mut function, &mut role, context)?;
     let mut target = Target {
         id: published.as_ref().map_or(resource.id.as_str(), |published| &published.alias.id).to_owned(),
-        alias: published.is_some(),
+        called: if published.is_some() { Called::FunctionAlias } else { Called::Function },
         attributes: resource.passed_through(),
-        role,
+        role: Some(role),
+        boundary: None,
     };
     let mut from_events = Vec::new();
     for event in events {
@@ -152,7 +152,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     }
     all.extend(made);
     if keep_role {
-        all.push(target.role);
+        all.extend(target.role);
     }
     all.extend(from_events);
     let propagate = resource.truthy("PropagateTags").is_some();
@@ -168,24 +168,15 @@ fn read_events(resource: &Resource, context: &Context) -> Result<Vec<Event>, Ref
     };
     let of_function = |refusal: Refusal| refusal.of_resource(&resource.id);
     let mut read = Vec::with_capacity(events.len());
-    for name in event_order(events, context) {
+    for name in event::in_order(events, context) {
         let Some(node) = events.get(&name) else { continue };
-        let event = Event::read(&resource.id, &name, node).map_err(of_function)?;
+        let event = Event::read(&resource.id, &name, node, event::KINDS).map_err(of_function)?;
         event.link(context).map_err(of_function)?;
         let key = node.path(&["Properties", "Path"]).map_or_else(|| name.clone(), Read::display);
         read.push((key, event));
     }
     read.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(read.into_iter().map(|(_, event)| event).collect())
-}
-
-fn event_order(events: &Map, context: &Context) -> Vec<String> {
-    if context.order.is_none() {
-        return events.keys().map(str::to_owned).collect();
-    }
-    let mut keys = Keys::default();
-    events.keys().for_each(|key| keys.add(key));
-    keys.iter().map(str::to_owned).collect()
 }
 
 fn check(resource: &Resource) -> Result<(), Refusal> {

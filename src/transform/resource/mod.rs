@@ -104,7 +104,13 @@ pub static TYPES: &[Spec] = &[
     uncovered("AWS::Serverless::GraphQLApi", graphql_api::PROPERTIES),
     uncovered("AWS::Serverless::MicrovmImage", microvm_image::PROPERTIES),
     uncovered("AWS::Serverless::NetworkConnector", network_connector::PROPERTIES),
-    uncovered("AWS::Serverless::StateMachine", state_machine::PROPERTIES),
+    Spec {
+        kind: "AWS::Serverless::StateMachine",
+        properties: state_machine::PROPERTIES,
+        referable: &[],
+        turn: 0,
+        expand: Some(state_machine::expand),
+    },
     uncovered("AWS::Serverless::WebFunction", web_function::PROPERTIES),
     uncovered("AWS::Serverless::WebSocketApi", web_socket_api::PROPERTIES),
 ];
@@ -187,7 +193,7 @@ pub(crate) fn expand(id: &str, node: &Node, spec: &Spec, context: &mut Context) 
 fn read(id: &str, node: &Node, spec: &Spec) -> Result<Resource, Refusal> {
     check_logical_id(id)?;
     let mut properties = node.get("Properties").and_then(Node::as_map).cloned().unwrap_or_default();
-    if spec.kind == "AWS::Serverless::Function" {
+    if matches!(spec.kind, "AWS::Serverless::Function" | "AWS::Serverless::StateMachine") {
         policies::expand_templates(id, &mut properties)?;
     }
     check_properties(id, &properties, spec.properties, spec.kind, node.span)?;

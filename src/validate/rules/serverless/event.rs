@@ -1,4 +1,4 @@
-//! The events of functions.
+//! The events of functions and state machines.
 
 use crate::diagnostic::Diagnostic;
 use crate::hint::closest;
@@ -15,15 +15,20 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-    for function in subject.resources.iter().filter(|resource| resource.short_kind() == Some("Function")) {
-        let Some(events) = function.properties().and_then(|properties| properties.get("Events")?.as_map()) else {
+    for owner in &subject.resources {
+        let table = match owner.short_kind() {
+            Some("Function") => event::KINDS,
+            Some("StateMachine") => event::state_machine::KINDS,
+            _ => continue,
+        };
+        let Some(events) = owner.properties().and_then(|properties| properties.get("Events")?.as_map()) else {
             continue;
         };
         if !super::is_written_out(events) {
             continue;
         }
         for (name, node) in events.iter() {
-            look(name, node, events, found);
+            look(name, node, events, table, found);
         }
     }
 }
@@ -31,7 +36,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
 /// SAM puts in the API that it makes by itself where an event names none.
 const IMPLICIT: [&str; 2] = ["RestApiId", "ApiId"];
 
-fn look(name: &str, node: &Node, events: &Map, found: &mut Vec<Diagnostic>) {
+fn look(name: &str, node: &Node, events: &Map, table: &'static [event::Spec], found: &mut Vec<Diagnostic>) {
     let Some(body) = node.as_map() else {
         found.push(
             Diagnostic::error(
@@ -46,8 +51,9 @@ fn look(name: &str, node: &Node, events: &Map, found: &mut Vec<Diagnostic>) {
         return;
     }
     let kind = body.get("Type");
-    let Some(spec) = kind.and_then(Node::as_str).and_then(event::lookup) else {
-        let kinds = event::KINDS.iter().map(|spec| spec.kind);
+    let spec = kind.and_then(Node::as_str).and_then(|kind| table.iter().find(|spec| spec.kind == kind));
+    let Some(spec) = spec else {
+        let kinds = table.iter().map(|spec| spec.kind);
         let (message, text) = match kind.and_then(Node::as_str) {
             Some(text) => (format!("there is no type of event `{text}`"), text),
             None => (format!("the event `{name}` has no `Type`"), ""),

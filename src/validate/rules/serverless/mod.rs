@@ -99,6 +99,6 @@ fn expected(kind: Kind) -> &'static str {
         Kind::MapOfMaps => "a map of maps",
         Kind::MapOfIntegerOrMap => "a map of whole numbers or maps",
         Kind::MapOrListOfMaps => "a map, or a list of maps",
-        Kind::Policies => "text, a map, or a list of both",
+        Kind::Policies | Kind::TextOrListOfTextOrMap => "text, a map, or a list of both",
     }
 }
