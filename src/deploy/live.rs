@@ -1,14 +1,13 @@
 //! What is there before a deploy: the stack, its template as CloudFormation works with it, its
 //! resources, and where its aliases send traffic.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::aws::Aws;
 use crate::aws::cloudformation::{Stack, StackResource, Stage};
-use crate::template::conditions::{self, Scope};
-use crate::template::{Node, Source, Template, read};
+use crate::template::{Node, read};
 
+use super::values::Values;
 use super::{Error, Sink, change_set};
 
 /// A stack that is there, and idle.
@@ -82,49 +81,26 @@ impl Live {
     /// # Errors
     /// What cannot be told.
     pub fn text(&self, node: &Node) -> Result<Option<String>, String> {
-        if let Some(text) = super::samconfig::scalar(node) {
-            return Ok(Some(text));
-        }
-        match node.intrinsic() {
-            Some(("Ref", name)) => match name.as_str().unwrap_or_default() {
-                "AWS::NoValue" => Ok(None),
-                "AWS::StackName" => Ok(Some(self.stack.name.clone())),
-                name => self
-                    .physical_id(name)
-                    .or_else(|| self.stack.parameters.get(name).map(String::as_str))
-                    .map(|text| Some(text.to_owned()))
-                    .ok_or_else(|| format!("the stack has no {name}")),
-            },
-            Some(("Fn::If", arguments)) => {
-                let Some([condition, yes, no]) = arguments.as_list() else {
-                    return Err("Fn::If wants three things".to_owned());
-                };
-                let holds = self.holds(condition.as_str().unwrap_or_default())?;
-                self.text(if holds { yes } else { no })
-            }
-            Some((function, _)) => Err(format!("{function} is evaluated by CloudFormation alone")),
-            None => Err(format!("it is {}", node.kind())),
-        }
+        self.values().text(node)
     }
 
-    /// Whether a condition of the live template holds.
-    fn holds(&self, name: &str) -> Result<bool, String> {
-        let mut scope = Scope::default();
-        for (name, value) in &self.stack.parameters {
-            scope.values.insert(name.clone(), Node::from(value.as_str()));
+    /// What a list of the template says, or `Fn::If` between lists.
+    ///
+    /// # Errors
+    /// What cannot be told.
+    pub fn texts(&self, node: &Node) -> Result<Vec<String>, String> {
+        self.values().texts(node)
+    }
+
+    /// What the stack's own template, parameters and resources tell.
+    pub fn values(&self) -> Values<'_> {
+        Values {
+            template: &self.template,
+            parameters: &self.stack.parameters,
+            resources: &self.resources,
+            stack: &self.stack.name,
+            stack_id: &self.stack.id,
         }
-        let region = self.stack.id.split(':').nth(3).unwrap_or_default();
-        let account = self.stack.id.split(':').nth(4).unwrap_or_default();
-        for (name, value) in
-            [("AWS::Region", region), ("AWS::AccountId", account), ("AWS::StackName", &self.stack.name)]
-        {
-            scope.values.insert(name.to_owned(), Node::from(value));
-        }
-        let source = Arc::new(Source::new("the stack's template", ""));
-        let template = Template { source, root: self.template.clone() };
-        let all =
-            conditions::evaluate(&template, &scope).map_err(|_| format!("the condition {name} cannot be told"))?;
-        all.get(name).copied().ok_or_else(|| format!("there is no condition {name}"))
     }
 
     /// The number of a version of the template, once it is published.

@@ -15,6 +15,7 @@ pub mod review;
 pub mod samconfig;
 pub mod shift;
 pub mod upload;
+pub mod values;
 mod wait;
 
 pub use change_set::{Prepared, StackChange, prepare};

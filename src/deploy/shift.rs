@@ -15,10 +15,18 @@ pub struct Shift {
     pub version: String,
     /// `Type`, such as `Canary10Percent5Minutes`.
     pub strategy: Option<Node>,
-    /// `Alarms`: names, or references to them.
+    /// `Alarms`: names, or references to them; each may be a list, or `Fn::If` between lists.
     pub alarms: Vec<Node>,
     /// Whether there are `Hooks`.
     pub has_hooks: bool,
+    /// `Hooks.PreTraffic`: a function to ask before any traffic.
+    pub pre_traffic: Option<Node>,
+    /// `Hooks.PostTraffic`: a function to ask when all traffic has moved.
+    pub post_traffic: Option<Node>,
+    /// Whether there are `TriggerConfigurations`.
+    pub has_triggers: bool,
+    /// `Enabled`, where it is a function that only the stack's own conditions can tell.
+    pub enabled: Option<Node>,
 }
 
 impl From<AliasPreference> for Shift {
@@ -27,16 +35,37 @@ impl From<AliasPreference> for Shift {
             Some(Node { value: Value::List(items), .. }) => items,
             other => other.into_iter().collect(),
         };
-        let hooks = [&preference.pre_traffic_hook, &preference.post_traffic_hook];
+        let hook = |hook: Option<Node>| hook.filter(|node| !node.is_null());
+        let (pre_traffic, post_traffic) = (hook(preference.pre_traffic_hook), hook(preference.post_traffic_hook));
         Self {
             function: preference.function_logical_id,
             alias: preference.alias_logical_id,
             version: preference.version_logical_id,
             strategy: preference.strategy,
             alarms,
-            has_hooks: hooks.iter().any(|hook| hook.as_ref().is_some_and(|node| !node.is_null())),
+            has_hooks: pre_traffic.is_some() || post_traffic.is_some(),
+            pre_traffic,
+            post_traffic,
+            has_triggers: preference.triggers.is_some_and(|node| !node.is_null()),
+            enabled: None,
         }
     }
+}
+
+impl Shift {
+    /// Takes over what a transform does not say: an `Enabled` that is a function. SAM takes it for a
+    /// yes whatever it says; samara honours what it says once the conditions are known.
+    pub fn with_enabled_of(mut self, sam: &Node) -> Self {
+        let function = sam.path(&["Resources", &self.function]);
+        let preference = function.and_then(|function| preference(sam, function));
+        self.enabled = preference.and_then(|preference| unknown_enabled(&preference));
+        self
+    }
+}
+
+/// `Enabled`, where only the conditions of the stack tell what it says.
+fn unknown_enabled(preference: &Map) -> Option<Node> {
+    preference.get("Enabled").filter(|node| node.intrinsic().is_some()).cloned()
 }
 
 const FUNCTION: &str = "AWS::Serverless::Function";
@@ -56,14 +85,23 @@ pub fn find(sam: &Node, plain: &Node, even_without: bool) -> Vec<Shift> {
             }
             let (alias, version) = alias_of(plain, name)?;
             let preference = preference.unwrap_or_default();
-            let list = |node: Option<&Node>| node.and_then(Node::as_list).unwrap_or_default().to_vec();
+            let alarms = match preference.get("Alarms") {
+                Some(Node { value: Value::List(items), .. }) => items.clone(),
+                other => other.cloned().into_iter().collect(),
+            };
+            let hook = |name: &str| preference.get("Hooks")?.get(name).filter(|node| !node.is_null()).cloned();
+            let (pre_traffic, post_traffic) = (hook("PreTraffic"), hook("PostTraffic"));
             Some(Shift {
                 function: name.to_owned(),
                 alias,
                 version,
                 strategy: preference.get("Type").cloned(),
-                alarms: list(preference.get("Alarms")),
-                has_hooks: preference.get("Hooks").and_then(Node::as_map).is_some_and(|hooks| !hooks.is_empty()),
+                alarms,
+                has_hooks: pre_traffic.is_some() || post_traffic.is_some(),
+                pre_traffic,
+                post_traffic,
+                has_triggers: preference.get("TriggerConfigurations").is_some_and(|node| !node.is_null()),
+                enabled: unknown_enabled(&preference),
             })
         })
         .collect()

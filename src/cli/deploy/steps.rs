@@ -315,6 +315,7 @@ impl<'a> Steps<'a> {
             transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
         let mut shifts: Vec<Shift> =
             transformed.preferences.into_iter().filter(|one| one.enabled).map(Shift::from).collect();
+        shifts = shifts.into_iter().map(|shift| shift.with_enabled_of(&template.root)).collect();
         if self.settings.strategy.is_some() {
             let others = self.shifts(&transformed.template);
             shifts.extend(
