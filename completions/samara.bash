@@ -529,7 +529,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__abort)
-            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --force --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --force --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -548,6 +548,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -583,7 +591,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__plan)
-            opts="-h -V --function --alias --stack-name --journal-bucket --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -602,6 +610,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -677,7 +693,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__promote)
-            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,6 +712,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -731,7 +755,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__resume)
-            opts="-h -V --function --alias --stack-name --journal-bucket --timeout --on-interrupt --adopt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --adopt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -750,6 +774,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -785,7 +817,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__rollback)
-            opts="-h -V --function --alias --stack-name --journal-bucket --to-version --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -804,6 +836,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -835,7 +875,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__start)
-            opts="-h -V --function --alias --stack-name --journal-bucket --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -854,6 +894,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -929,7 +977,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__status)
-            opts="-h -V --function --alias --stack-name --journal-bucket --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -948,6 +996,14 @@ _samara() {
                     return 0
                     ;;
                 --journal-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

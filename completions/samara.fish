@@ -226,6 +226,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l to-version -d 'Version that is to serve [default: the newest published one]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
@@ -260,6 +262,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l to-version -d 'Version that is to serve [default: the newest published one]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
@@ -294,6 +298,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -309,6 +315,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l timeout -d 'Take it back when it is not done after this time' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
@@ -329,6 +337,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l timeout -d 'Take it back when it is not done after this time' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
@@ -348,6 +358,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l timeout -d 'Take it back when it is not done after this time' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
@@ -368,6 +380,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l config-env -d 'Environment in the configuration file [default: default]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l to-version -d 'Version to go back to [default: the one that served before the last rollout]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l profile -d 'Profile of ~/.aws/config' -r

@@ -100,20 +100,43 @@ impl FromStr for FunctionName {
 
     /// A name, or the function's ARN without a qualifier, of which the name is kept.
     fn from_str(text: &str) -> Result<Self, NotA> {
-        let wrong = || NotA::new(text, "a function's name or ARN", "hello-Api-1A2B3C");
-        let name = if text.starts_with("arn:") {
-            match text.split(':').collect::<Vec<_>>().as_slice() {
-                ["arn", _, "lambda", _, _, "function", name] => *name,
-                ["arn", _, "lambda", _, _, "function", _, _] => {
-                    return Err(NotA::new(text, "a function's ARN without a version or alias", "hello-Api-1A2B3C"));
+        text.parse::<FunctionRef>().map(|function| function.name)
+    }
+}
+
+/// A function as a person names it: by its name, or by its ARN, which says where it is too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionRef {
+    /// Its name.
+    pub name: FunctionName,
+    /// Region and account of the ARN; `None` for a name.
+    pub place: Option<(String, String)>,
+}
+
+impl FromStr for FunctionRef {
+    type Err = NotA;
+
+    fn from_str(text: &str) -> Result<Self, NotA> {
+        const EXAMPLE: &str = "hello-Api-1A2B3C or arn:aws:lambda:eu-west-1:123456789012:function:hello";
+        let wrong = || NotA::new(text, "a function's name or ARN", EXAMPLE);
+        let parts: Vec<&str> = text.split(':').collect();
+        let (name, place) = match parts.as_slice() {
+            [name] => (*name, None),
+            ["arn", partition, "lambda", region, account, "function", name] => {
+                let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+                if !partition.starts_with("aws") || !crate::aws::is_region(region) || !is_account {
+                    return Err(wrong());
                 }
-                _ => return Err(wrong()),
+                (*name, Some(((*region).to_owned(), (*account).to_owned())))
             }
-        } else {
-            text
+            ["arn", _, "lambda", _, _, "function", _, _] | [_, _] => {
+                let expected = "a function's name or ARN without a version or alias: that is what --alias is for";
+                return Err(NotA::new(text, expected, EXAMPLE));
+            }
+            _ => return Err(wrong()),
         };
         let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_name_byte);
-        if fits { Ok(Self(name.to_owned())) } else { Err(wrong()) }
+        if fits { Ok(Self { name: FunctionName(name.to_owned()), place }) } else { Err(wrong()) }
     }
 }
 
@@ -303,6 +326,76 @@ pub fn parse_duration(text: &str) -> Result<Duration, NotA> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// A duration as [`parse_duration`] reads it, but not zero: nothing is done in no time.
+///
+/// # Errors
+/// Anything else, with an example.
+pub fn parse_timeout(text: &str) -> Result<Duration, NotA> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err(NotA::new(text, "a time in which anything can be done", "2h")),
+        timeout => Ok(timeout),
+    }
+}
+
+/// The name of a CloudWatch alarm: up to 255 characters, none of them a control character
+/// (`PutMetricAlarm`). An ARN is none, and a deploy would only find out when the alarm is looked for.
+///
+/// # Errors
+/// Anything else, with an example.
+pub fn parse_alarm(text: &str) -> Result<String, NotA> {
+    const EXAMPLE: &str = "hello-errors";
+    if text.starts_with("arn:") {
+        return Err(NotA::new(text, "the name of an alarm (of an ARN, what stands behind `:alarm:`)", EXAMPLE));
+    }
+    let fits = (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err(NotA::new(text, "the name of an alarm", EXAMPLE)) }
+}
+
+/// The name of a stack, or its ARN.
+///
+/// # Errors
+/// Anything else, with an example.
+pub fn parse_stack(text: &str) -> Result<String, NotA> {
+    let name = match text.split(':').collect::<Vec<_>>().as_slice() {
+        [name] => Some(*name),
+        ["arn", _, "cloudformation", _, _, rest] => rest.strip_prefix("stack/").and_then(|rest| rest.split('/').next()),
+        _ => None,
+    };
+    let fits = name.is_some_and(|name| {
+        name.len() <= 128
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    });
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits && is_plain { Ok(text.to_owned()) } else { Err(NotA::new(text, "a stack's name or ARN", "hello")) }
+}
+
+/// The name of an S3 bucket
+/// (docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html).
+///
+/// # Errors
+/// Anything else, with an example.
+pub fn parse_bucket(text: &str) -> Result<String, NotA> {
+    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let fits = (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|byte| is_edge(byte) || matches!(byte, b'-' | b'.'))
+        && bytes.first().is_some_and(is_edge)
+        && bytes.last().is_some_and(is_edge)
+        && !text.contains("..");
+    if fits { Ok(text.to_owned()) } else { Err(NotA::new(text, "the name of a bucket", "my-journals")) }
+}
+
+/// A whole number, such as a count of requests.
+///
+/// # Errors
+/// Anything else, with an example.
+pub fn parse_count(text: &str) -> Result<u64, NotA> {
+    let digits = (1..=12).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| text.parse().ok()).flatten();
+    number.ok_or_else(|| NotA::new(text, "a whole number of at most twelve digits", "30"))
+}
+
 /// Writes a duration as [`parse_duration`] reads it.
 pub fn show_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -345,15 +438,88 @@ mod tests {
 
     #[test]
     fn names_and_arns() {
-        assert_eq!(
-            "arn:aws:lambda:eu-west-1:123456789012:function:api".parse::<FunctionName>().unwrap().as_str(),
-            "api"
-        );
-        for wrong in ["", "a b", "arn:aws:lambda:eu-west-1:1:function:api:live", "arn:aws:s3:::b", "a/b", "../x"] {
+        const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:api";
+        assert_eq!(ARN.parse::<FunctionName>().unwrap().as_str(), "api");
+        let place = Some(("eu-west-1".to_owned(), "123456789012".to_owned()));
+        assert_eq!(ARN.parse::<FunctionRef>().unwrap().place, place);
+        assert_eq!("api".parse::<FunctionRef>().unwrap().place, None);
+        for wrong in [
+            "",
+            "a b",
+            "a/b",
+            "../x",
+            "hello:live",
+            "arn:aws:lambda:eu-west-1:123456789012:function:api:live",
+            "arn:aws:lambda:eu-west-1:1:function:api",
+            "arn:aws:lambda:evil.example/:123456789012:function:api",
+            "arn:aws:lambda:eu-west-1:123456789012:function:",
+            "arn:aws:s3:::b",
+            "arn:",
+            "h\u{202e}i",
+        ] {
             assert!(wrong.parse::<FunctionName>().is_err(), "{wrong}");
         }
         for wrong in ["", "12", "a b", "a/b", "$LATEST"] {
             assert!(wrong.parse::<AliasName>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_named_is_looked_at_before_it_is_sent() {
+        const STACK: &str = "arn:aws:cloudformation:eu-west-1:123456789012:stack/hello/0b1c";
+        for good in ["hello", "a", STACK] {
+            assert_eq!(parse_stack(good).unwrap(), good);
+        }
+        for wrong in ["", "1x", "a_b", "a b", "arn:aws:s3:::hello", "arn:aws:cloudformation:r:1:stack/", "a\n"] {
+            assert!(parse_stack(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "ab", "UPPER", "a..b", "-ab", "ab-", "a/b", "s3://bucket", &"a".repeat(64)] {
+            assert!(parse_bucket(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_bucket("my.journals-1").unwrap(), "my.journals-1");
+        for wrong in ["", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:x", "a\u{7}b", &"a".repeat(256)] {
+            assert!(parse_alarm(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_alarm("5xx / api (prod)").unwrap(), "5xx / api (prod)");
+        for wrong in ["", "-1", "+1", "1.5", "1e3", "9999999999999", "ten"] {
+            assert!(parse_count(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_count("0").unwrap(), 0);
+        assert!(parse_timeout("0s").is_err() && parse_timeout("1s").is_ok());
+    }
+
+    mod laws {
+        use proptest::prelude::{prop_assert_eq, proptest};
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn text_to_value_to_text(version in 1_u64.., parts in 1_u32..100_000, seconds in 0_u64..=86_400) {
+                let version = version.to_string();
+                prop_assert_eq!(version.parse::<Version>().unwrap().to_string(), version);
+                let weight = Weight::from_fraction(f64::from(parts) / 100_000.0).unwrap();
+                prop_assert_eq!(weight.to_string().parse::<Weight>().unwrap(), weight);
+                let duration = Duration::from_secs(seconds);
+                prop_assert_eq!(parse_duration(&show_duration(duration)).unwrap(), duration);
+            }
+
+            #[test]
+            fn what_is_accepted_is_kept_as_it_is(text in "[a-zA-Z0-9_.:/$-]{0,40}") {
+                if let Ok(name) = text.parse::<AliasName>() {
+                    prop_assert_eq!(name.as_str(), text.as_str());
+                }
+                if let Ok(stack) = parse_stack(&text) {
+                    prop_assert_eq!(stack.as_str(), text.as_str());
+                }
+            }
+
+            #[test]
+            fn no_text_makes_them_panic(text in "\\PC{0,60}|[0-9.%hms:-]{0,20}|arn:[a-z:0-9-]{0,40}") {
+                let _ = (text.parse::<Version>(), text.parse::<Weight>(), text.parse::<AliasName>());
+                let _ = (text.parse::<FunctionRef>(), parse_duration(&text), parse_timeout(&text));
+                let _ = (parse_stack(&text), parse_bucket(&text), parse_alarm(&text), parse_count(&text));
+            }
         }
     }
 

@@ -26,5 +26,5 @@ pub(super) struct AbortArgs {
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: AbortArgs) -> Result<Status, Error> {
-    take_over::run(context, args.common, if args.force { Purpose::Force } else { Purpose::Abort }).await
+    take_over::run(context, "abort", args.common, if args.force { Purpose::Force } else { Purpose::Abort }).await
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::deploy::samconfig::{self, Section};
 use crate::rollout::Options;
 use crate::rollout::analysis::limits::Limit;
-use crate::rollout::names::{NotA, parse_duration, show_duration};
+use crate::rollout::names::{NotA, parse_alarm, parse_count, parse_duration, parse_timeout, show_duration};
 use crate::rollout::plan::{Defaults, OnNoData, OnOutage};
 use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
@@ -21,10 +21,10 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_name = "STRATEGY")]
     pub(crate) strategy: Option<Strategy>,
     /// CloudWatch alarm that takes it back; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
     pub(crate) alarm: Vec<String>,
     /// Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
     pub(crate) ignore_alarm: Vec<String>,
     /// Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated
     #[arg(long, value_name = "LIMIT")]
@@ -36,7 +36,7 @@ pub(crate) struct OptionArgs {
     #[arg(long)]
     pub(crate) no_bake: bool,
     /// Requests that the new version has to serve before more is given to it [default: 30]
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
     pub(crate) min_requests: Option<u64>,
     /// The longest wait for these requests [default: 30m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -48,7 +48,7 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) on_metrics_outage: Option<OnOutage>,
     /// Take it back when it is not done after this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -63,14 +63,16 @@ pub(crate) enum OnInterrupt {
     Ask,
 }
 
-fn or<T: Clone>(
+/// A flag, or what the configuration says.
+pub(super) fn or<T: Clone>(
     flag: &Option<T>,
     configured: impl FnOnce() -> Result<Option<T>, samconfig::Error>,
 ) -> Result<Option<T>, samconfig::Error> {
     flag.clone().map_or_else(configured, |flag| Ok(Some(flag)))
 }
 
-fn text<T>(
+/// What a text of the configuration means; an empty one is none.
+pub(super) fn text<T>(
     section: &Section,
     key: &str,
     parse: impl FnOnce(&str) -> Result<T, NotA>,
@@ -106,6 +108,10 @@ impl OptionArgs {
             }
             Ok(section.list(key)?.unwrap_or_default().into_iter().filter(|item| !item.is_empty()).collect())
         };
+        let alarms = |flags: &[String], key: &str| -> Result<Vec<String>, samconfig::Error> {
+            let wrong = |error: NotA| section.error_at(key, error.to_string());
+            list(flags, key)?.iter().map(|name| parse_alarm(name).map_err(wrong)).collect()
+        };
         let mut limit = self.limit.clone();
         if limit.is_empty() {
             for text in list(&[], "limit")? {
@@ -122,8 +128,8 @@ impl OptionArgs {
         }
         Ok(Self {
             strategy: or(&self.strategy, || text(section, "strategy", str::parse))?,
-            alarm: list(&self.alarm, "alarm")?,
-            ignore_alarm: list(&self.ignore_alarm, "ignore_alarm")?,
+            alarm: alarms(&self.alarm, "alarm")?,
+            ignore_alarm: alarms(&self.ignore_alarm, "ignore_alarm")?,
             limit,
             bake,
             no_bake,
@@ -131,7 +137,7 @@ impl OptionArgs {
             max_hold: or(&self.max_hold, || text(section, "max_hold", parse_duration))?,
             on_no_data: or(&self.on_no_data, || choice(section, "on_no_data"))?,
             on_metrics_outage: or(&self.on_metrics_outage, || choice(section, "on_metrics_outage"))?,
-            timeout: or(&self.timeout, || text(section, "timeout", parse_duration))?,
+            timeout: or(&self.timeout, || text(section, "timeout", parse_timeout))?,
         })
     }
 

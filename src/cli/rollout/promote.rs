@@ -19,5 +19,5 @@ pub(super) struct PromoteArgs {
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: PromoteArgs) -> Result<Status, Error> {
-    take_over::run(context, args.common, Purpose::Promote).await
+    take_over::run(context, "promote", args.common, Purpose::Promote).await
 }

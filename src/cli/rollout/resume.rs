@@ -28,5 +28,5 @@ pub(super) struct ResumeArgs {
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: ResumeArgs) -> Result<Status, Error> {
-    take_over::run(context, args.common, if args.adopt { Purpose::Adopt } else { Purpose::Resume }).await
+    take_over::run(context, "resume", args.common, if args.adopt { Purpose::Adopt } else { Purpose::Resume }).await
 }

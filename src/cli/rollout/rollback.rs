@@ -41,7 +41,8 @@ const LISTED: usize = 5;
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: RollbackArgs) -> Result<Status, Error> {
-    let target = args.target.resolve(context).await?;
+    let section = args.target.section(context, "rollback")?;
+    let target = args.target.resolve(context, &section).await?;
     let journal = tokio::time::timeout(JOURNAL_PATIENCE, journal(context, &target)).await;
     let services = match journal {
         Ok(Ok(services)) => services,

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use super::options::{OnInterrupt, OptionArgs};
+use super::options::{OnInterrupt, OptionArgs, choice, or};
 use super::signals;
 use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::deploy::samconfig::Section;
 use crate::rollout::names::Version;
 use crate::rollout::{self, Request};
 use crate::ui::rollout as show;
@@ -24,7 +25,7 @@ Exit statuses: 0 the new version serves · 1 refused or failed · 4 rolled back 
 changed the alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct StartArgs {
     #[command(flatten)]
-    target: TargetArgs,
+    pub(super) target: TargetArgs,
     /// Version that is to serve [default: the newest published one]
     #[arg(long, value_name = "VERSION")]
     to_version: Option<Version>,
@@ -37,8 +38,9 @@ pub(super) struct StartArgs {
 
 impl StartArgs {
     /// Finds the alias and the version.
-    pub(super) async fn request(&self, context: &Context) -> Result<(Target, Request), Error> {
-        let target = self.target.resolve(context).await?;
+    pub(super) async fn request(&self, context: &Context, section: &Section) -> Result<(Target, Request), Error> {
+        let options = self.options.over(section)?;
+        let target = self.target.resolve(context, section).await?;
         let new = match self.to_version {
             Some(version) => version,
             None => newest(&target).await?,
@@ -47,8 +49,8 @@ impl StartArgs {
             function: target.function.clone(),
             alias: target.alias.clone(),
             new,
-            strategy: self.options.strategy(),
-            options: self.options.options(),
+            strategy: options.strategy(),
+            options: options.options(),
             settle: None,
         };
         Ok((target, request))
@@ -63,13 +65,15 @@ async fn newest(target: &Target) -> Result<Version, Error> {
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
-    let (target, request) = args.request(context).await?;
+    let section = args.target.section(context, "start")?;
+    let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
+    let (target, request) = args.request(context, &section).await?;
     let services = target.services_with_bucket(context).await?;
     rollout::ensure_free(&services, &target.function, &target.alias).await?;
     let prepared = rollout::prepare(&request, &services).await?;
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume --function {} --alias {}", target.function, target.alias);
-    let mut receiver = signals::listen(context, args.on_interrupt, resume);
+    let mut receiver = signals::listen(context, on_interrupt, resume);
     let terminal = context.terminal;
     let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;

@@ -32,7 +32,8 @@ const SHOWN: usize = 5;
 
 /// Runs it.
 pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, Error> {
-    let target = args.target.resolve(context).await?;
+    let section = args.target.section(context, "status")?;
+    let target = args.target.resolve(context, &section).await?;
     let report = match target.services(context).await? {
         Some(services) => rollout::status(&services, SHOWN).await?,
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::options::OnInterrupt;
+use super::options::{OnInterrupt, choice, or, text};
 use super::signals;
 use super::target::TargetArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
-use crate::rollout::names::parse_duration;
+use crate::rollout::names::parse_timeout;
 use crate::rollout::run::Progress;
 use crate::rollout::state::Purpose;
 use crate::rollout::{self};
@@ -21,7 +21,7 @@ pub(super) struct TakeOverArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Take it back when it is not done after this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     timeout: Option<Duration>,
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -29,19 +29,30 @@ pub(super) struct TakeOverArgs {
 }
 
 /// Takes it over and drives it to its end.
-pub(super) async fn run(context: &Context, args: TakeOverArgs, purpose: Purpose) -> Result<Status, Error> {
-    let target = args.target.resolve(context).await?;
+pub(super) async fn run(
+    context: &Context,
+    command: &str,
+    args: TakeOverArgs,
+    purpose: Purpose,
+) -> Result<Status, Error> {
+    let section = args.target.section(context, command)?;
+    let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
+    // How long going forward may take says nothing of how long going back may.
+    let timeout = match purpose.goes_back() {
+        true => args.timeout,
+        false => or(&args.timeout, || text(&section, "timeout", parse_timeout))?,
+    };
+    let target = args.target.resolve(context, &section).await?;
     let no_rollout = || rollout::Error::NoRollout { alias: target.name() };
     let services = target.services(context).await?.ok_or_else(no_rollout)?;
     let found = services.store.find().await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
     let plan = found.record.state.plan.clone();
     let resume = format!("samara rollout resume --function {} --alias {}", target.function, target.alias);
-    let mut receiver = signals::listen(context, args.on_interrupt, resume);
+    let mut receiver = signals::listen(context, on_interrupt, resume);
     let terminal = context.terminal;
     let sink = |progress: Progress| show::progress(terminal, &plan, &progress);
     let verdict =
-        rollout::take_over(&target.function, &target.alias, purpose, args.timeout, &services, &mut receiver, &sink)
-            .await?;
+        rollout::take_over(&target.function, &target.alias, purpose, timeout, &services, &mut receiver, &sink).await?;
     show::verdict(context.terminal, &verdict);
     Ok(verdict.outcome().into())
 }

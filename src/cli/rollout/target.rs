@@ -1,21 +1,26 @@
 //! Which alias a rollout command is about, and what it needs of AWS.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::options::{or, text};
 use crate::aws::Aws;
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
-use crate::deploy::samconfig;
+use crate::deploy::samconfig::{self, Section};
 use crate::package::bucket;
 use crate::rollout::clock::Clock;
 use crate::rollout::driver::alias::Driver;
-use crate::rollout::names::{AliasName, FunctionName};
+use crate::rollout::names::{AliasName, FunctionName, FunctionRef, parse_bucket, parse_stack};
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::settle::StackSettle;
 use crate::rollout::store::Store;
+
+/// Whose credentials these are is asked for no longer than this.
+const IDENTITY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which alias.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,16 +28,22 @@ use crate::rollout::store::Store;
 pub(super) struct TargetArgs {
     /// Function, by name or ARN
     #[arg(long, value_name = "NAME")]
-    pub(super) function: Option<FunctionName>,
+    function: Option<FunctionRef>,
     /// Alias of the function
     #[arg(long, value_name = "NAME")]
-    pub(super) alias: Option<AliasName>,
+    alias: Option<AliasName>,
     /// Stack whose alias it is [default: that of samconfig.toml]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_stack)]
     stack_name: Option<String>,
     /// Bucket for the journal, in place of the managed one
-    #[arg(long, value_name = "BUCKET")]
+    #[arg(long, value_name = "BUCKET", value_parser = parse_bucket)]
     journal_bucket: Option<String>,
+    /// Configuration file [default: samconfig.toml]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    config_file: Option<String>,
+    /// Environment in the configuration file [default: default]
+    #[arg(long, value_name = "NAME", help_heading = "Configuration")]
+    config_env: Option<String>,
 }
 
 /// An alias, and AWS.
@@ -47,52 +58,118 @@ pub(crate) struct Target {
     journal_bucket: Option<String>,
 }
 
+/// What was named, on the command line or in the configuration.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Named {
+    function: Option<FunctionRef>,
+    alias: Option<AliasName>,
+    stack: Option<String>,
+    journal_bucket: Option<String>,
+}
+
 impl TargetArgs {
-    /// Finds the alias: as it is named, or the only one of the stack.
-    pub(super) async fn resolve(&self, context: &Context) -> Result<Target, Error> {
-        let config = samconfig::load(&context.cwd, None, None)?;
-        let section = config.section("deploy");
-        let region = section.string("region")?;
-        let aws = context.aws(region, section.string("profile")?).await?;
-        let clock = Clock::of(aws.endpoint_url()).await;
-        let journal_bucket = self.journal_bucket.clone();
-        let stack = self.stack_name.clone().map_or_else(|| section.string("stack_name"), |name| Ok(Some(name)))?;
-        if let (Some(function), Some(alias)) = (&self.function, &self.alias) {
-            return Ok(Target { aws, function: function.clone(), alias: alias.clone(), clock, stack, journal_bucket });
-        }
-        let Some(stack) = stack else {
-            return Err(Error::Usage(
-                "which alias? Give --function NAME and --alias NAME, or --stack-name NAME".to_owned(),
-            ));
-        };
-        let (function, alias) = self.only_alias_of(&aws, &stack).await?;
-        Ok(Target { aws, function, alias, clock, stack: Some(stack), journal_bucket })
+    /// What the configuration says for `rollout <command>`: its own section over that of every rollout
+    /// command over that of `deploy`, whose stack and whose alarms these are.
+    pub(super) fn section(&self, context: &Context, command: &str) -> Result<Section, Error> {
+        let config = samconfig::load(&context.cwd, self.config_file.as_deref(), self.config_env.as_deref())?;
+        let section = config.layers(&["deploy", "rollout", &format!("rollout {command}")]);
+        context.findings(&section.warnings());
+        Ok(section)
     }
 
-    async fn only_alias_of(&self, aws: &Aws, stack: &str) -> Result<(FunctionName, AliasName), Error> {
-        let resources = aws.cloudformation().resources(stack).await?;
-        let mut found: Vec<(FunctionName, AliasName)> = resources
-            .iter()
-            .filter(|resource| resource.kind == "AWS::Lambda::Alias")
-            .filter_map(|resource| alias_of(resource.physical_id.as_deref()?))
-            .filter(|(function, _)| self.function.as_ref().is_none_or(|wanted| wanted == function))
-            .filter(|(_, alias)| self.alias.as_ref().is_none_or(|wanted| wanted == alias))
-            .collect();
-        match (found.pop(), found.is_empty()) {
-            (Some(only), true) => Ok(only),
-            (None, _) => Err(Error::Usage(format!("stack {stack} has no such alias"))),
-            (Some(last), false) => {
-                let names: Vec<String> = found
-                    .iter()
-                    .chain([&last])
-                    .map(|(function, alias)| format!("--function {function} --alias {alias}"))
-                    .collect();
-                Err(Error::Usage(format!(
-                    "stack {stack} has {} aliases; add one of: {}",
-                    names.len(),
-                    names.join(" | ")
-                )))
+    /// These over what the configuration says.
+    fn over(&self, section: &Section) -> Result<Named, samconfig::Error> {
+        let mut named = Named {
+            function: self.function.clone(),
+            alias: self.alias.clone(),
+            stack: match &self.stack_name {
+                Some(stack) => Some(stack.clone()),
+                None => text(section, "stack_name", parse_stack)?,
+            },
+            journal_bucket: match &self.journal_bucket {
+                Some(bucket) => Some(bucket.clone()),
+                None => text(section, "journal_bucket", parse_bucket)?,
+            },
+        };
+        // A stack on the command line is about another alias than the file's.
+        if self.stack_name.is_none() {
+            named.function = or(&named.function, || text(section, "function", str::parse))?;
+            named.alias = or(&named.alias, || text(section, "alias", str::parse))?;
+        }
+        Ok(named)
+    }
+
+    /// Finds the alias: as it is named, or the only one of the stack.
+    pub(super) async fn resolve(&self, context: &Context, section: &Section) -> Result<Target, Error> {
+        let named = self.over(section)?;
+        let aws = context.aws(section.string("region")?, section.string("profile")?).await?;
+        if let Some(function) = &named.function {
+            is_here(function, &aws).await?;
+        }
+        let clock = Clock::of(aws.endpoint_url()).await;
+        let Named { function, alias, stack, journal_bucket } = named;
+        let function = function.map(|function| function.name);
+        let (function, alias) = match (function, alias, &stack) {
+            (Some(function), Some(alias), _) => (function, alias),
+            (function, alias, Some(stack)) => only_alias_of(&aws, stack, function.as_ref(), alias.as_ref()).await?,
+            (_, _, None) => {
+                return Err(Error::Usage(
+                    "which alias? Give --function NAME and --alias NAME (for example --function hello --alias live), \
+                     or --stack-name NAME"
+                        .to_owned(),
+                ));
             }
+        };
+        Ok(Target { aws, function, alias, clock, stack, journal_bucket })
+    }
+}
+
+/// An ARN says where the function is: a name that is the same elsewhere is another function.
+async fn is_here(function: &FunctionRef, aws: &Aws) -> Result<(), Error> {
+    let Some((region, account)) = &function.place else { return Ok(()) };
+    if region != aws.region() {
+        return Err(Error::Usage(format!(
+            "function {} is in {region} by its ARN, and the region is {}: add --region {region}",
+            function.name,
+            aws.region()
+        )));
+    }
+    // Who cannot be told apart from others goes on: STS may be down when a rollback is needed.
+    let asked = tokio::time::timeout(IDENTITY_PATIENCE, aws.identity()).await;
+    match asked {
+        Ok(Ok(identity)) if identity.account != *account => Err(Error::Usage(format!(
+            "function {} is in account {account} by its ARN, and the credentials are of account {}: choose the other \
+             account's with --profile",
+            function.name, identity.account
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn only_alias_of(
+    aws: &Aws,
+    stack: &str,
+    function: Option<&FunctionName>,
+    alias: Option<&AliasName>,
+) -> Result<(FunctionName, AliasName), Error> {
+    let resources = aws.cloudformation().resources(stack).await?;
+    let mut found: Vec<(FunctionName, AliasName)> = resources
+        .iter()
+        .filter(|resource| resource.kind == "AWS::Lambda::Alias")
+        .filter_map(|resource| alias_of(resource.physical_id.as_deref()?))
+        .filter(|(name, _)| function.is_none_or(|wanted| wanted == name))
+        .filter(|(_, name)| alias.is_none_or(|wanted| wanted == name))
+        .collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(Error::Usage(format!("stack {stack} has no such alias"))),
+        (Some(last), false) => {
+            let names: Vec<String> = found
+                .iter()
+                .chain([&last])
+                .map(|(function, alias)| format!("--function {function} --alias {alias}"))
+                .collect();
+            Err(Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | "))))
         }
     }
 }
@@ -157,7 +234,37 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use super::alias_of;
+    use clap::Parser;
+
+    use super::{Named, TargetArgs, alias_of};
+    use crate::deploy::samconfig::Config;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        target: TargetArgs,
+    }
+
+    fn named(line: &str) -> Named {
+        const CONFIG: &str = "version = 0.1\n[default.deploy.parameters]\nstack_name = 'app'\n\
+            [default.rollout.parameters]\nfunction = 'hello'\nalias = 'live'\n\
+            [default.rollout_start.parameters]\nalias = 'blue'\n";
+        let args = Line::try_parse_from(std::iter::once("start").chain(line.split_whitespace())).unwrap().target;
+        let config = Config::from_text("samconfig.toml", CONFIG, None).unwrap();
+        args.over(&config.layers(&["deploy", "rollout", "rollout start"])).unwrap()
+    }
+
+    #[test]
+    fn the_command_line_goes_before_its_own_section_that_before_the_rollouts_and_that_before_the_deploys() {
+        let found = named("");
+        assert_eq!(found.function, Some("hello".parse().unwrap()));
+        assert_eq!((found.alias, found.stack), (Some("blue".parse().unwrap()), Some("app".to_owned())));
+        let found = named("--alias green --function other");
+        assert_eq!((found.alias, found.function), (Some("green".parse().unwrap()), Some("other".parse().unwrap())));
+        // Another stack has other functions.
+        let found = named("--stack-name other");
+        assert_eq!((found.function, found.alias, found.stack), (None, None, Some("other".to_owned())));
+    }
 
     #[test]
     fn an_aliases_physical_id_is_its_arn() {

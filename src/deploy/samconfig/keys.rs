@@ -44,11 +44,16 @@ const COMMANDS: &[&str] = &[
     "remote_test_event_put",
     "rollout",
     "rollout_abort",
+    "rollout_history",
+    "rollout_pause",
     "rollout_plan",
+    "rollout_promote",
     "rollout_resume",
+    "rollout_retry",
     "rollout_rollback",
     "rollout_start",
     "rollout_status",
+    "rollout_watch",
     "sandbox_start",
     "sync",
     "traces",
@@ -125,6 +130,27 @@ const DEPLOYING: &[&str] = &[
     "yes",
 ];
 
+/// What the rollout commands have: which alias, and what a deploy says of its rollout.
+const ROLLING: &[&str] = &[
+    "alarm",
+    "alias",
+    "bake",
+    "function",
+    "ignore_alarm",
+    "journal_bucket",
+    "limit",
+    "max_hold",
+    "min_requests",
+    "no_bake",
+    "on_interrupt",
+    "on_metrics_outage",
+    "on_no_data",
+    "stack_name",
+    "strategy",
+    "timeout",
+    "yes",
+];
+
 const PACKAGING: &[&str] = &["dry_run", "output_template_file", "template_file", "template"];
 
 const VALIDATING: &[&str] = &["files", "lint", "no_files", "template", "template_file"];
@@ -135,6 +161,7 @@ fn options(command: &str) -> Option<[&'static [&'static str]; 3]> {
         "deploy" => Some([EVERY, UPLOADING, DEPLOYING]),
         "package" => Some([EVERY, UPLOADING, PACKAGING]),
         "validate" => Some([EVERY, VALIDATING, &[]]),
+        name if name == "rollout" || name.starts_with("rollout_") => Some([EVERY, ROLLING, &[]]),
         _ => None,
     }
 }

@@ -358,7 +358,13 @@ impl Config {
     /// What the file says for a command: `deploy`, or `rollout start` (spaces and hyphens become
     /// `_`), the global section below it.
     pub fn section(&self, command: &str) -> Section {
-        let name = command.replace([' ', '-'], "_");
+        self.layers(&[command])
+    }
+
+    /// Like [`Self::section`], for a command that reads what others are told too: each section goes
+    /// before those that are named in front of it.
+    pub fn layers(&self, commands: &[&str]) -> Section {
+        let names: Vec<String> = commands.iter().map(|command| command.replace([' ', '-'], "_")).collect();
         let mut warnings = Vec::new();
         let environment = self.root.get(&self.env);
         if self.path.is_some() && !self.root.is_empty() && environment.is_none() {
@@ -376,7 +382,7 @@ impl Config {
         let mut values = Map::new();
         if let Some(environment) = environment {
             keys::check_commands(environment, &mut warnings);
-            for section in ["global", &name] {
+            for section in std::iter::once("global").chain(names.iter().map(String::as_str)) {
                 let Some(parameters) = environment.path(&[section, "parameters"]) else { continue };
                 let Some(parameters) = parameters.as_map() else {
                     let message = format!("`{section}.parameters` has to be a table, and is {}", parameters.kind());
