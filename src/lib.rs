@@ -8,7 +8,7 @@
 //! - [`sandbox`] over [`runtime`]: an AWS endpoint on loopback that runs functions as processes.
 //! - [`aws`]: what samara needs of AWS; the SDK's types stop there.
 //! - [`validate`], [`transform`], [`template`]: pure; no file, socket, clock or environment.
-//! - [`diagnostic`], [`hint`]: the two small things that everything shares.
+//! - [`diagnostic`], [`hint`], [`pace`]: the small things that everything shares.
 
 pub mod aws;
 pub mod cli;
@@ -16,6 +16,7 @@ pub mod deploy;
 pub mod diagnostic;
 pub mod hint;
 pub mod init;
+pub mod pace;
 pub mod package;
 pub mod rehearse;
 pub mod rollout;

@@ -1,7 +1,12 @@
-//! The one HTTP client of all services, and what `--debug` tells of its calls.
+//! The one HTTP client of all services, and what `--debug` tells of its calls; or what stands in its
+//! place in the same process.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sts::config::{AsyncSleep, Sleep};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
@@ -9,6 +14,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -16,12 +22,46 @@ use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, Runt
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
+use hyper::body::Bytes;
 use tokio::time::Instant;
 
 use super::{ConfigError, Settings};
+use crate::pace::Pace;
+
+/// Answers requests in place of the network: an endpoint that is mounted in this process.
+pub trait Wire: std::fmt::Debug + Send + Sync {
+    /// Answers one signed request.
+    fn send(&self, request: hyper::Request<Bytes>) -> WireFuture;
+
+    /// How time passes there: for the waits between attempts, and the longest for an answer.
+    fn pace(&self) -> Pace;
+}
+
+/// What [`Wire::send`] gives.
+pub type WireFuture = Pin<Box<dyn Future<Output = Result<hyper::Response<Bytes>, Lost>> + Send>>;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// The connection ended, before the request or after it.
+    #[error("connection reset by peer")]
+    Reset,
+    /// The answer ended before its length.
+    #[error("connection closed before message completed")]
+    CutShort,
+    /// Nobody listens.
+    #[error("connection refused")]
+    Refused,
+}
 
 /// The SDK's own client reads neither `HTTPS_PROXY`/`NO_PROXY` nor `AWS_CA_BUNDLE`; pipelines need both.
 pub(super) fn client(settings: &Settings) -> Result<SharedHttpClient, ConfigError> {
+    if let Some(wire) = settings.wire.clone() {
+        return Ok(traced(http_client_fn(move |settings, _| {
+            let read_timeout = settings.read_timeout().unwrap_or(Duration::MAX);
+            SharedHttpConnector::new(Mounted { wire: wire.clone(), read_timeout })
+        })));
+    }
     // Plain HTTP is only ever an endpoint on this machine: no TLS to set up, no proxy on the way.
     if settings.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
         return Ok(traced(Builder::new().build_http()));
@@ -127,6 +167,54 @@ async fn bounded(mut answer: HttpResponse) -> Result<HttpResponse, ConnectorErro
     tokio::time::timeout(BODY_TIME, all).await.map_err(|_| ConnectorError::timeout(late().into()))??;
     *answer.body_mut() = SdkBody::from(bytes);
     Ok(answer)
+}
+
+/// What the SDK takes for its connection.
+#[derive(Debug)]
+struct Mounted {
+    wire: Arc<dyn Wire>,
+    read_timeout: Duration,
+}
+
+impl HttpConnector for Mounted {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (wire, read_timeout) = (self.wire.clone(), self.read_timeout);
+        HttpConnectorFuture::new(async move {
+            let request = plain(request).await?;
+            let late = || ConnectorError::timeout(format!("no answer within {} s", read_timeout.as_secs()).into());
+            let answer = wire.pace().timeout(read_timeout, wire.send(request)).await.ok_or_else(late)?;
+            let (parts, body) = answer.map_err(|lost| ConnectorError::io(lost.into()))?.into_parts();
+            let mut response = HttpResponse::new(parts.status.into(), SdkBody::from(body.to_vec()));
+            for (name, value) in &parts.headers {
+                if let Ok(value) = value.to_str() {
+                    response.headers_mut().append(name.as_str().to_owned(), value.to_owned());
+                }
+            }
+            Ok(response)
+        })
+    }
+}
+
+/// How the SDK waits between attempts, where time passes in its own way.
+#[derive(Debug)]
+pub(super) struct Waits(pub(super) Pace);
+
+impl AsyncSleep for Waits {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let pace = self.0.clone();
+        Sleep::new(async move { pace.sleep(duration).await })
+    }
+}
+
+/// The request without the SDK's types, its body read.
+async fn plain(mut request: HttpRequest) -> Result<hyper::Request<Bytes>, ConnectorError> {
+    let not_sent = |error: BoxError| ConnectorError::other(error, None);
+    let body = ByteStream::new(request.take_body()).collect().await.map_err(|error| not_sent(error.into()))?;
+    let mut plain = hyper::Request::builder().method(request.method()).uri(request.uri());
+    for (name, value) in request.headers() {
+        plain = plain.header(name, value);
+    }
+    plain.body(body.into_bytes()).map_err(|error| not_sent(error.into()))
 }
 
 /// Method, host and path, and the operation where the protocol has it in a header.

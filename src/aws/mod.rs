@@ -17,6 +17,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use tokio::sync::OnceCell;
 
 pub use error::{Error, ErrorKind};
+pub use http::{Lost, Wire, WireFuture};
 
 /// How AWS is reached. What is `None` comes from the environment and the profile, as in every SDK.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct Settings {
     pub static_credentials: Option<(String, String)>,
     /// PEM file with further certificate authorities (`AWS_CA_BUNDLE`).
     pub ca_bundle: Option<std::path::PathBuf>,
+    /// What answers in place of the network.
+    pub wire: Option<Arc<dyn Wire>>,
 }
 
 /// A connection to AWS: cheap to clone, nothing is sent before the first call.
@@ -112,6 +115,9 @@ impl Aws {
         }
         if let Some(endpoint) = &settings.endpoint_url {
             loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(wire) = &settings.wire {
+            loader = loader.sleep_impl(http::Waits(wire.pace()));
         }
         if let Some((id, secret)) = &settings.static_credentials {
             loader = loader.credentials_provider(aws_credential_types::Credentials::new(

@@ -113,6 +113,7 @@ impl Context {
             endpoint_url: self.env("AWS_ENDPOINT_URL"),
             static_credentials: None,
             ca_bundle: self.env("AWS_CA_BUNDLE").map(PathBuf::from),
+            ..aws::Settings::default()
         };
         if self.global.sandbox {
             let running = sandbox::process::ensure_running(&self.cwd).await?;

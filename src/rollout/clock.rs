@@ -4,20 +4,23 @@
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::names::Time;
+use crate::pace::Pace;
 
 /// A clock that a whole rollout shares.
 #[derive(Clone, Debug)]
 pub struct Clock {
     inner: Arc<Mutex<Set>>,
     speed: f64,
+    pace: Pace,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Set {
-    at: Instant,
+    /// By the pace.
+    at: Duration,
     shown: Time,
     /// Whether a service was heard; until then this machine's wall is believed, right or wrong.
     heard: bool,
@@ -29,15 +32,22 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 impl Clock {
     /// Shows `now`, and goes on `speed` times as fast as this machine's.
     pub fn new(now: Time, speed: f64) -> Self {
-        Self { inner: Arc::new(Mutex::new(Set { at: Instant::now(), shown: now, heard: true })), speed }
+        Self::paced(now, speed, Pace::real())
+    }
+
+    /// The same, where time passes in another way.
+    pub fn paced(now: Time, speed: f64, pace: Pace) -> Self {
+        let set = Set { at: pace.elapsed(), shown: now, heard: true };
+        Self { inner: Arc::new(Mutex::new(set)), speed, pace }
     }
 
     /// This machine's wall, until a service is heard.
     pub fn real() -> Self {
         let nanoseconds = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
         let shown = Time(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX));
-        let set = Set { at: Instant::now(), shown, heard: false };
-        Self { inner: Arc::new(Mutex::new(set)), speed: 1.0 }
+        let pace = Pace::real();
+        let set = Set { at: pace.elapsed(), shown, heard: false };
+        Self { inner: Arc::new(Mutex::new(set)), speed: 1.0, pace }
     }
 
     /// The clock of the services behind an endpoint: a sandbox on this machine is asked for its
@@ -55,7 +65,7 @@ impl Clock {
     /// The services' time.
     pub fn now(&self) -> Time {
         let set = *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        set.shown + set.at.elapsed().mul_f64(self.speed)
+        set.shown + self.pace.elapsed().saturating_sub(set.at).mul_f64(self.speed)
     }
 
     /// A service said that it is `date`. Only a jump ahead is followed (a laptop slept: the
@@ -69,7 +79,7 @@ impl Clock {
         let was_ahead = !set.heard && now.since(date) > tolerance;
         set.heard = true;
         if is_behind || was_ahead {
-            *set = Set { at: Instant::now(), shown: date, heard: true };
+            *set = Set { at: self.pace.elapsed(), shown: date, heard: true };
         }
     }
 
@@ -85,7 +95,12 @@ impl Clock {
 
     /// Waits.
     pub async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(self.real_duration(duration)).await;
+        self.pace.sleep(self.real_duration(duration)).await;
+    }
+
+    /// How time passes for this clock: waits that do not depend on the services' speed.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 }
 

@@ -19,6 +19,7 @@ use super::state::{Action, Entry, Event, Phase, State, Stop, What, Why, step};
 use super::store::{Store, WriteError};
 use super::{Error, evidence};
 use crate::aws::cloudwatch::CloudWatch;
+use crate::pace::Pace;
 
 /// How often time is told to the machine.
 const TICK: Duration = Duration::from_secs(1);
@@ -155,7 +156,7 @@ pub(super) async fn drive(
                     Some(signal) => what_of(signal),
                     None => { listening = false; What::Tick }
                 },
-                () = tokio::time::sleep(tick) => What::Tick,
+                () = clock.pace().sleep(tick) => What::Tick,
             },
         };
         let looked = matches!(what, What::Looked(Ok(_)));
@@ -166,7 +167,7 @@ pub(super) async fn drive(
         tell(&state, told.as_ref(), looked, sink);
         if let Some(stop) = state.live.stop.clone() {
             // What is under way is finished: an alias write that was sent is not forgotten half-way.
-            finish(&mut performing).await;
+            finish(&mut performing, clock.pace()).await;
             let unrecorded = !state.is_recorded();
             return Ok(Verdict { state, stop, at: clock.now(), unrecorded });
         }
@@ -181,10 +182,10 @@ pub(super) async fn drive(
     }
 }
 
-async fn finish(performing: &mut JoinSet<Done>) {
+async fn finish(performing: &mut JoinSet<Done>, pace: &Pace) {
     const LONGEST: Duration = Duration::from_secs(15);
     let all = async { while performing.join_next().await.is_some() {} };
-    if tokio::time::timeout(LONGEST, all).await.is_err() {
+    if pace.timeout(LONGEST, all).await.is_none() {
         performing.abort_all();
     }
 }

@@ -2,14 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::pace::Pace;
+
 /// Sandbox time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Clock {
-    started: Instant,
+    pace: Pace,
+    /// By the pace.
+    started: Duration,
     origin: OffsetDateTime,
     speed: f64,
 }
@@ -17,7 +21,12 @@ pub struct Clock {
 impl Clock {
     /// A clock that shows `origin` now and runs `speed` times as fast as real time.
     pub fn new(origin: OffsetDateTime, speed: f64) -> Self {
-        Self { started: Instant::now(), origin, speed }
+        Self::paced(origin, speed, Pace::real())
+    }
+
+    /// The same, where time passes in another way.
+    pub fn paced(origin: OffsetDateTime, speed: f64, pace: Pace) -> Self {
+        Self { started: pace.elapsed(), pace, origin, speed }
     }
 
     /// Real time, or `not_before` where the clock had run ahead of it.
@@ -28,7 +37,7 @@ impl Clock {
 
     /// The sandbox's wall time.
     pub fn now(&self) -> OffsetDateTime {
-        self.origin + self.started.elapsed().mul_f64(self.speed)
+        self.origin + self.pace.elapsed().saturating_sub(self.started).mul_f64(self.speed)
     }
 
     /// Milliseconds since 1970 by the sandbox's wall time.
@@ -48,6 +57,6 @@ impl Clock {
 
     /// Waits for a duration of the sandbox's time.
     pub async fn sleep(&self, sandbox: Duration) {
-        tokio::time::sleep(self.real(sandbox)).await;
+        self.pace.sleep(self.real(sandbox)).await;
     }
 }

@@ -9,6 +9,7 @@ mod chunked;
 pub mod clock;
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod entrance;
 pub mod http;
 pub mod iam;
 mod json;

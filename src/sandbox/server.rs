@@ -13,16 +13,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use serde_json::json;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::http::{Request, Response, new_request_id};
-use super::router::{self, ServiceName};
+use super::entrance::{self, Arrival};
+use super::http::{Response, new_request_id};
 use super::state::World;
-use super::{Error, chunked, query};
+use super::{Error, router};
 
 /// The largest body that is taken: a package at Lambda's limit of 250 MB, and some room.
 const MAX_BODY_BYTES: usize = 300 * 1024 * 1024;
@@ -32,10 +30,6 @@ const GRACE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(100);
 /// How often changes are written, in real time.
 const FLUSH: Duration = Duration::from_millis(500);
-
-/// How HTTP writes times.
-pub(super) const HTTP_DATE: &[BorrowedFormatItem<'_>] =
-    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// How a sandbox is started.
 #[derive(Clone, Debug)]
@@ -226,7 +220,7 @@ async fn serve(shared: &Arc<Shared>, request: hyper::Request<Incoming>) -> hyper
         shared.last_ms.fetch_max(elapsed, Ordering::AcqRel);
     }
     shared.in_flight.fetch_sub(1, Ordering::AcqRel);
-    finish(response, &request_id, shared)
+    entrance::finish(response, &request_id, &shared.world).map(Full::new)
 }
 
 /// The sandbox's own paths, which no AWS service has.
@@ -266,75 +260,11 @@ fn inject(shared: &Shared, uri: &hyper::Uri) -> Response {
 
 async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>, request_id: String) -> Response {
     let (parts, body) = request.into_parts();
-    let (path, mut headers) = (parts.uri.path().to_owned(), parts.headers);
-    let query: Vec<(String, String)> =
-        form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let fault =
-                query::Fault::new(400, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size");
-            return refused(&router::route(&path, &query, &headers, b""), parts.method, request_id, &fault);
-        }
+    let arrival = Arrival::new(parts, request_id);
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(collected) => arrival.answer(&shared.world, collected.to_bytes(), true).await,
+        Err(error) if error.is::<LengthLimitError>() => arrival.too_large(),
         // The client went away in the middle of its body.
-        Err(_) => return Response::new(400),
-    };
-    let body = if chunked::is_chunked(&headers) { chunked::decode(&mut headers, &body) } else { Some(body) };
-    let route = router::route(&path, &query, &headers, body.as_deref().unwrap_or_default());
-    let Some(body) = body else {
-        let text = "The request body terminated unexpectedly";
-        return refused(&route, parts.method, request_id, &query::Fault::new(400, "IncompleteBody", text));
-    };
-    let service = match &route.service {
-        Ok(service) => *service,
-        Err(name) => {
-            let fault = query::Fault::new(501, "NotImplemented", format!("The sandbox has no service {name}"));
-            return refused(&route, parts.method, request_id, &fault);
-        }
-    };
-    tracing::debug!(method = %parts.method, %path, ?service, "request");
-    let changes = !matches!(parts.method.as_str(), "GET" | "HEAD");
-    let router::Route { account, region, path, .. } = route;
-    let request = Request { method: parts.method, path, query, headers, body, account, region, request_id };
-    // In a task of its own: a call that a client no longer waits for still ends as it would in AWS,
-    // and a panic is one request's, not the connection's.
-    let world = shared.world.clone();
-    let answered = tokio::spawn(async move { world.call(service, request).await }).await;
-    let Ok(response) = answered else {
-        return Response::json(
-            500,
-            &json!({"__type": "InternalFailure", "message": "The sandbox failed; see its log."}),
-        );
-    };
-    if changes && let Err(error) = shared.world.commit(service) {
-        return Response::json(500, &json!({"__type": "InternalFailure", "message": error.to_string()}));
+        Err(_) => Response::new(400),
     }
-    response
-}
-
-/// An error that is found before a service is asked, in the form that most clients can read.
-fn refused(route: &router::Route, method: hyper::Method, request_id: String, fault: &query::Fault) -> Response {
-    let request = Request { request_id, ..Request::new(method, &route.path, &route.account, &route.region) };
-    match route.service {
-        Ok(ServiceName::S3) => super::s3::error_response(&request, fault.status, &fault.code, &fault.message),
-        Ok(ServiceName::CloudFormation | ServiceName::Sts | ServiceName::Iam | ServiceName::Sns) => {
-            query::fault(&request, "", fault)
-        }
-        _ => Response::json(fault.status, &json!({"__type": fault.code, "message": fault.message}))
-            .header("x-amzn-errortype", &fault.code),
-    }
-}
-
-fn finish(response: Response, request_id: &str, shared: &Shared) -> hyper::Response<Full<Bytes>> {
-    let date = shared.world.clock.now().format(HTTP_DATE).unwrap_or_default();
-    let mut response = response.header("date", &date).header("server", "samara");
-    for name in ["x-amzn-requestid", "x-amz-request-id"] {
-        if !response.headers.contains_key(name) {
-            response = response.header(name, request_id);
-        }
-    }
-    let mut answer = hyper::Response::new(Full::new(response.body));
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
-    answer
 }

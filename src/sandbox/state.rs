@@ -97,7 +97,19 @@ impl World {
             let milliseconds = i128::from(saved.now_ms) + (CLOCK_MARGIN_S * 1000.0 * speed) as i128;
             (saved.now_ms > 0).then(|| time::OffsetDateTime::from_unix_timestamp_nanos(milliseconds * 1_000_000).ok())
         });
-        let clock = Clock::resume(not_before.flatten(), speed);
+        Self::with_clock(dir, Clock::resume(not_before.flatten(), speed), saved_clock)
+    }
+
+    /// Opens the state under `dir` with a clock of one's own, such as a simulation's.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or a file in it is not one of ours.
+    pub fn open_at(dir: &Path, clock: Clock) -> Result<Arc<Self>, Error> {
+        std::fs::create_dir_all(dir).map_err(|source| Error::Folder { path: dir.to_owned(), source })?;
+        Self::with_clock(dir, clock, Persisted::open(dir.join("clock.json"))?)
+    }
+
+    fn with_clock(dir: &Path, clock: Clock, saved_clock: Persisted<SavedClock>) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Self {
             clock,
             dir: dir.to_owned(),
@@ -143,7 +155,7 @@ impl World {
     }
 
     /// What has to go on without a request. The server calls it about ten times a real second.
-    pub(super) async fn tick(self: &Arc<Self>) {
+    pub async fn tick(self: &Arc<Self>) {
         self.lambda.tick();
         self.cloudformation.tick(self);
         self.cloudwatch.tick(self).await;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the layout from the bottom up; a module may import its own row and those below it.
 const ROWS: &[&[&str]] = &[
-    &["diagnostic", "hint"],
+    &["diagnostic", "hint", "pace"],
     &["template"],
     &["transform"],
     &["validate"],

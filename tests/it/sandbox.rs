@@ -140,7 +140,7 @@ async fn what_a_service_records_is_visible_after_its_delay_and_an_alarm_sees_it(
         .send()
         .await
         .expect("an alarm");
-    let clock = server.world().clock;
+    let clock = server.world().clock.clone();
     let recorded_ms = clock.now_ms();
     let datum = Datum {
         account: "000000000000",

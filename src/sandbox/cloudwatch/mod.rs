@@ -107,6 +107,14 @@ impl CloudWatch {
     /// Records a measurement of a service. It becomes visible 60 to 90 s of the sandbox's time from
     /// `now_ms`, as AWS's metrics do: all of one metric and minute with the same delay.
     pub fn record(&self, now_ms: i64, datum: &Datum<'_>) {
+        self.record_times(now_ms, datum, 1);
+    }
+
+    /// Records a value that was measured so many times, as [`Self::record`] would each of them.
+    pub fn record_times(&self, now_ms: i64, datum: &Datum<'_>, times: u32) {
+        if times == 0 {
+            return;
+        }
         let mut dimensions: Vec<(String, String)> =
             datum.dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         dimensions.sort();
@@ -119,7 +127,7 @@ impl CloudWatch {
             unit: datum.unit.to_owned(),
         };
         let visible_ms = now_ms + DELAY_MS + spread(&key, datum.timestamp_ms.div_euclid(MINUTE_MS));
-        let values = Distribution::of(datum.value, 1.0);
+        let values = Distribution::of(datum.value, f64::from(times));
         self.with_data(|data| data.record(key, datum.timestamp_ms, visible_ms, &values));
     }
 

@@ -5,7 +5,7 @@ use time::PrimitiveDateTime;
 
 use super::store::{Bucket, Version};
 use super::{Call, Fault};
-use crate::sandbox::server::HTTP_DATE;
+use crate::sandbox::entrance::HTTP_DATE;
 
 /// What a write demands of the key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use super::http::{Request, Response, hex as http_hex};
 use super::state::World;
 use super::state::parking::RwLock;
 use super::xml::Writer;
-use super::{Error, server};
+use super::{Error, entrance};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -308,7 +308,7 @@ fn iso_time(milliseconds: i64) -> String {
 
 /// `Thu, 01 Jan 2026 00:00:00 GMT`.
 fn http_time(milliseconds: i64) -> String {
-    to_time(milliseconds).format(server::HTTP_DATE).unwrap_or_default()
+    to_time(milliseconds).format(entrance::HTTP_DATE).unwrap_or_default()
 }
 
 fn to_time(milliseconds: i64) -> OffsetDateTime {
