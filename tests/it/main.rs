@@ -16,6 +16,7 @@ mod completions;
 mod deploy;
 mod hostile;
 mod init;
+mod kills;
 mod lambda;
 mod layout;
 mod package;
