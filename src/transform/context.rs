@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) parameters: Parameters,
     /// The template's resources, implicit APIs and Globals in them; events change buckets here.
     pub(crate) resources: Map,
+    /// The resources of the finished template, as far as they are there.
+    pub(crate) output: Map,
     /// Their order where a template has an API: the published transform walks through them in the
     /// order of a Python 2.7 dictionary, and an API's hash can depend on that.
     pub(crate) order: Option<Keys>,

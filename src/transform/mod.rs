@@ -7,6 +7,7 @@
 //! what CodeDeploy needs, and last the references to what resources became.
 
 mod build;
+mod connector;
 mod context;
 pub mod deployment_preference;
 pub mod event;
@@ -147,6 +148,7 @@ fn run(root: &Node, options: &Options) -> Result<Transformed, Vec<Cause>> {
         partition,
         parameters: Parameters::new(root, &options.parameters, &options.region, partition),
         resources,
+        output: Map::new(),
         order,
         conditions: root.get("Conditions").and_then(Node::as_map).cloned(),
         mappings: root.get("Mappings").and_then(Node::as_map).cloned(),
@@ -188,10 +190,6 @@ fn check(root: &Node) -> Result<Map, Refusal> {
         if let Some(properties) = resource.get("Properties").filter(|node| serverless && node.as_map().is_none()) {
             return Err(Refusal::resource(id, "Attribute 'Properties' should be a map.").at(properties.span));
         }
-        if let Some(connectors) = resource.get("Connectors") {
-            return Err(Refusal::unsupported(format!("[{id}] has Connectors, which samara does not transform yet"))
-                .at(resource.as_map().and_then(|resource| resource.key_span("Connectors")).or(connectors.span)));
-        }
     }
     Ok(resources.clone())
 }
@@ -219,8 +217,8 @@ fn has_rest_api(resources: &Map) -> bool {
 
 /// Expands every SAM resource and gives all resources of the finished template.
 fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
-    let mut causes = Vec::new();
-    let mut output = context.resources.clone();
+    let mut causes = connector::take_out(context);
+    context.output = context.resources.clone();
     let mut turns: Vec<(String, &'static resource::Spec)> = context
         .ordered_ids()
         .into_iter()
@@ -241,12 +239,14 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
             }
             Err(Refusal::Document(fatal)) => return Err(fatal),
         };
-        output.remove(&id);
+        context.output.remove(&id);
         for generated in generated {
             match context.resources.get(&generated.id).filter(|existing| !may_stand_for(&generated, existing)) {
-                Some(_) => causes.extend(duplicate(&id, &generated).at(node.span).causes()),
+                Some(_) => {
+                    causes.extend(Refusal::duplicate(&id, &generated.id, generated.kind).at(node.span).causes());
+                }
                 None => {
-                    output.insert(generated.id.clone(), generated.into_node());
+                    context.output.insert(generated.id.clone(), generated.into_node());
                 }
             }
         }
@@ -259,9 +259,9 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
         }
     }
     for generated in generated {
-        output.insert(generated.id.clone(), generated.into_node());
+        context.output.insert(generated.id.clone(), generated.into_node());
     }
-    if causes.is_empty() { Ok(output) } else { Err(causes) }
+    if causes.is_empty() { Ok(std::mem::take(&mut context.output)) } else { Err(causes) }
 }
 
 /// Whether a generated resource may have the logical ID of one in the template: when it is that one.
@@ -291,14 +291,6 @@ fn may_stand_for(generated: &Generated, existing: &Node) -> bool {
         _ => return false,
     };
     kind == Some(source)
-}
-
-fn duplicate(id: &str, generated: &Generated) -> Refusal {
-    Refusal::sentence(format!(
-        "Transforming resource with id [{id}] attempts to create a new resource with id [{}] and type \"{}\". A \
-         resource with that id already exists within this template. Please use a different id for that resource.",
-        generated.id, generated.kind
-    ))
 }
 
 fn assemble(root: &Node, resources: &mut Map, conditions: Option<Map>) -> Node {

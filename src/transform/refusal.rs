@@ -17,6 +17,8 @@ enum About {
     Template,
     /// The whole sentence is in the message.
     Itself,
+    /// The same, about a resource.
+    ItselfOf(String),
     Unsupported,
 }
 
@@ -35,14 +37,14 @@ impl Cause {
             About::Resource(id) => format!("Resource with id [{id}] is invalid. {}", self.message),
             About::Event(id) => format!("Event with id [{id}] is invalid. {}", self.message),
             About::Template => format!("Structure of the SAM template is invalid. {}", self.message),
-            About::Itself | About::Unsupported => self.message.clone(),
+            About::Itself | About::ItselfOf(_) | About::Unsupported => self.message.clone(),
         }
     }
 
     /// What the published transform's list of causes is sorted by.
     fn sort_key(&self) -> String {
         match &self.about {
-            About::Resource(id) | About::Event(id) => id.clone(),
+            About::Resource(id) | About::Event(id) | About::ItselfOf(id) => id.clone(),
             About::Template | About::Itself | About::Unsupported => self.sentence(),
         }
     }
@@ -60,7 +62,7 @@ impl Cause {
     /// The logical ID that it is about.
     pub(crate) fn resource(&self) -> Option<&str> {
         match &self.about {
-            About::Resource(id) => Some(id),
+            About::Resource(id) | About::ItselfOf(id) => Some(id),
             _ => None,
         }
     }
@@ -103,6 +105,15 @@ impl Refusal {
     /// A whole sentence.
     pub(crate) fn sentence(message: impl Into<String>) -> Self {
         Self::one(About::Itself, message)
+    }
+
+    /// What is made of the resource `id` has a logical ID that is there already.
+    pub(crate) fn duplicate(id: &str, made: &str, kind: &str) -> Self {
+        let message = format!(
+            "Transforming resource with id [{id}] attempts to create a new resource with id [{made}] and type \"{kind}\". \
+             A resource with that id already exists within this template. Please use a different id for that resource."
+        );
+        Self::one(About::ItselfOf(id.to_owned()), message)
     }
 
     /// Not covered natively.

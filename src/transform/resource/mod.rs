@@ -36,7 +36,8 @@ pub struct Spec {
     pub properties: &'static [Property],
     /// Derived resources that can be referred to (`!Ref Function.Alias`), with their types.
     referable: &'static [(&'static str, &'static str)],
-    /// When it is expanded: functions add to APIs, so they come first.
+    /// When it is expanded: functions and state machines add to APIs, so they come first; connectors
+    /// look at what the others became, so they come last.
     turn: u8,
     expand: Option<Expand>,
 }
@@ -58,7 +59,7 @@ impl Spec {
 }
 
 const fn uncovered(kind: &'static str, properties: &'static [Property]) -> Spec {
-    Spec { kind, properties, referable: &[], turn: 3, expand: None }
+    Spec { kind, properties, referable: &[], turn: 4, expand: None }
 }
 
 /// Every type.
@@ -74,33 +75,39 @@ pub static TYPES: &[Spec] = &[
         kind: "AWS::Serverless::Api",
         properties: api::PROPERTIES,
         referable: api::REFERABLE,
-        turn: 2,
+        turn: 3,
         expand: Some(api::expand),
     },
     Spec {
         kind: "AWS::Serverless::HttpApi",
         properties: http_api::PROPERTIES,
         referable: http_api::REFERABLE,
-        turn: 2,
+        turn: 3,
         expand: Some(http_api::expand),
     },
     Spec {
         kind: "AWS::Serverless::SimpleTable",
         properties: simple_table::PROPERTIES,
         referable: &[],
-        turn: 3,
+        turn: 4,
         expand: Some(simple_table::expand),
     },
     Spec {
         kind: "AWS::Serverless::LayerVersion",
         properties: layer_version::PROPERTIES,
         referable: &[],
-        turn: 3,
+        turn: 4,
         expand: Some(layer_version::expand),
     },
     uncovered("AWS::Serverless::Application", application::PROPERTIES),
     uncovered("AWS::Serverless::CapacityProvider", capacity_provider::PROPERTIES),
-    uncovered("AWS::Serverless::Connector", connector::PROPERTIES),
+    Spec {
+        kind: connector::KIND,
+        properties: connector::PROPERTIES,
+        referable: &[],
+        turn: 5,
+        expand: Some(connector::expand),
+    },
     uncovered("AWS::Serverless::GraphQLApi", graphql_api::PROPERTIES),
     uncovered("AWS::Serverless::MicrovmImage", microvm_image::PROPERTIES),
     uncovered("AWS::Serverless::NetworkConnector", network_connector::PROPERTIES),
@@ -108,7 +115,7 @@ pub static TYPES: &[Spec] = &[
         kind: "AWS::Serverless::StateMachine",
         properties: state_machine::PROPERTIES,
         referable: &[],
-        turn: 0,
+        turn: 2,
         expand: Some(state_machine::expand),
     },
     uncovered("AWS::Serverless::WebFunction", web_function::PROPERTIES),
@@ -188,6 +195,11 @@ pub(crate) fn expand(id: &str, node: &Node, spec: &Spec, context: &mut Context) 
         }
     }
     Ok(generated)
+}
+
+/// Looks whether a resource is what one of its type may be.
+pub(crate) fn check(id: &str, node: &Node, kind: &str) -> Result<(), Refusal> {
+    lookup(kind).map_or(Ok(()), |spec| read(id, node, spec).map(|_| ()))
 }
 
 fn read(id: &str, node: &Node, spec: &Spec) -> Result<Resource, Refusal> {
