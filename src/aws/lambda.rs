@@ -222,6 +222,54 @@ impl Lambda {
         Ok(versions)
     }
 
+    /// The function's aliases by name, as `ListAliases` gives them.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn aliases(&self, function: &str) -> Result<Vec<(String, Alias)>, Error> {
+        let mut aliases = Vec::new();
+        let mut marker = None;
+        for _ in 0..MOST_PAGES {
+            let answer = self
+                .client
+                .list_aliases()
+                .function_name(function)
+                .set_marker(marker.take())
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk(SERVICE, "ListAliases", function, &error))?;
+            for alias in answer.aliases.unwrap_or_default() {
+                let found = Alias {
+                    version: alias.function_version.unwrap_or_default(),
+                    weights: weights(alias.routing_config),
+                    revision: alias.revision_id.unwrap_or_default(),
+                    answered_at: None,
+                };
+                aliases.push((alias.name.unwrap_or_default(), found));
+            }
+            marker = answer.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                break;
+            }
+        }
+        Ok(aliases)
+    }
+
+    /// Deletes one published version. Lambda refuses while an alias routes to it.
+    ///
+    /// # Errors
+    /// The call failed; a version that is gone already is none.
+    pub async fn delete_version(&self, function: &str, version: &str) -> Result<(), Error> {
+        let answer = self.client.delete_function().function_name(function).qualifier(version).send().await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let error = Error::from_sdk(SERVICE, "DeleteFunction", format!("{function}:{version}"), &error);
+                if error.is_not_found() { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
     /// Whether the alias has provisioned concurrency.
     ///
     /// # Errors

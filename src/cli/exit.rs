@@ -117,7 +117,7 @@ impl Error {
             Self::Interrupted(_) => Status::Interrupted,
             Self::Deploy(error) => match error {
                 deploy::Error::Failed(failure) if failure.is_rolled_back() => Status::RolledBack,
-                deploy::Error::AliasIsSplit { .. } => Status::Conflict,
+                deploy::Error::AliasIsSplit { .. } | deploy::Error::NotHeld { .. } => Status::Conflict,
                 deploy::Error::Option(_) => Status::Usage,
                 deploy::Error::Aws(_)
                 | deploy::Error::Config(_)
@@ -127,6 +127,9 @@ impl Error {
                 | deploy::Error::Timeout { .. }
                 | deploy::Error::Failed(_)
                 | deploy::Error::CannotShift { .. }
+                | deploy::Error::CannotSplit { .. }
+                | deploy::Error::OutOfStep { .. }
+                | deploy::Error::Rejected { .. }
                 | deploy::Error::NeedsYes { .. }
                 | deploy::Error::MissingParameters { .. }
                 | deploy::Error::WrongCode { .. }

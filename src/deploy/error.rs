@@ -74,6 +74,41 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Lambda does not split traffic between the old and the new version.
+    #[error(
+        "the {what} of {function} changes: Lambda does not split traffic between versions that differ in it, and nothing \
+         was touched"
+    )]
+    CannotSplit {
+        /// The function's name in the template.
+        function: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// An alias serves another version than the stack says, and the stack was not to be brought in line.
+    #[error("the stack is out of step: {}", .aliases.join("; "))]
+    OutOfStep {
+        /// Which, in words.
+        aliases: Vec<String>,
+    },
+    /// After the stack's update an alias is not where it was held.
+    #[error(
+        "after the stack's update {alias} is at {found}, and it was held at version {expected}: no traffic was moved"
+    )]
+    NotHeld {
+        /// The alias.
+        alias: String,
+        /// The version that it was held at.
+        expected: String,
+        /// What it says.
+        found: String,
+    },
+    /// The code was rolled back before.
+    #[error("{}", .versions.join("; "))]
+    Rejected {
+        /// Which, when and why.
+        versions: Vec<String>,
+    },
     /// Something that the old version uses would change under it, and nobody said that it may.
     #[error("{} would change while the old version still uses {}", .names.join(", "), if .names.len() == 1 { "it" } else { "them" })]
     NeedsYes {
@@ -185,9 +220,24 @@ impl Hint for Error {
                  --alarm say what the template does not."
                     .to_owned(),
             ],
+            Self::CannotSplit { .. } => vec![
+                "`--strategy AllAtOnce` moves the alias between them in one write, and watches it afterwards."
+                    .to_owned(),
+            ],
+            Self::OutOfStep { .. } => {
+                vec!["--yes brings the stack's template to what its aliases serve, and moves no traffic.".to_owned()]
+            }
+            Self::NotHeld { .. } => vec![
+                "Somebody changed it at the same moment: look with `samara rollout status`, then deploy again."
+                    .to_owned(),
+            ],
+            Self::Rejected { .. } => vec![
+                "`samara rollout retry` rolls it out once more; --force deploys the change and does the same."
+                    .to_owned(),
+            ],
             Self::NeedsYes { .. } => vec![
-                "The new version alone cannot be held back from it. --yes allows it; --no-rollout deploys without a \
-                 rollout."
+                "It cannot be held back until the traffic has moved. --accept-changes-in-use allows it (as \
+                 `accept_changes_in_use = true` in samconfig.toml does); --yes does not."
                     .to_owned(),
             ],
             Self::MissingParameters { .. } => vec!["Give them with --parameter-overrides NAME=VALUE.".to_owned()],

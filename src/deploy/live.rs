@@ -130,7 +130,8 @@ pub async fn version_of_alias(aws: &Aws, stack: &str, function: &str, alias: &st
 }
 
 impl Live {
-    fn said_of_alias(&self, logical_id: &str) -> Option<String> {
+    /// Which version the template says that an alias serves; `None` where only CloudFormation can tell.
+    pub fn said_of_alias(&self, logical_id: &str) -> Option<String> {
         let node = super::hold::function_version(&self.template, logical_id)?;
         if let Some(("Fn::GetAtt", arguments)) = node.intrinsic() {
             let [version, attribute] = arguments.as_list()? else { return None };
@@ -142,7 +143,7 @@ impl Live {
 }
 
 /// `arn:aws:lambda:eu-central-1:123456789012:function:name:live` → `name`, `live`.
-fn alias_names(arn: &str) -> Option<(&str, &str)> {
+pub fn alias_names(arn: &str) -> Option<(&str, &str)> {
     let (_, names) = arn.split_once(":function:")?;
     names.split_once(':')
 }

@@ -1,6 +1,7 @@
 //! Change sets, events, outputs: a transformed template becomes a stack. What is asked, shown and
 //! strung together with packaging and the rollout stands in `cli::deploy`.
 
+pub mod bypass;
 pub mod cause;
 pub mod change_set;
 pub mod error;
@@ -8,9 +9,12 @@ pub mod event;
 pub mod execute;
 pub mod guided;
 pub mod hold;
+pub mod in_use;
 pub mod live;
 pub mod options;
+pub mod orphan;
 pub mod outputs;
+pub mod pin;
 pub mod review;
 pub mod samconfig;
 pub mod shift;

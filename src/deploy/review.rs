@@ -20,6 +20,9 @@ pub struct Row {
     pub kind: String,
     /// What of it changes and why, a line each; names, never values.
     pub why: Vec<String>,
+    /// Whether only what stands around it changes (tags, metadata, policies of the template): whoever
+    /// uses it sees no difference.
+    pub is_outward: bool,
 }
 
 /// What a change means for the resource.
@@ -93,7 +96,11 @@ fn row(change: &ResourceChange) -> Row {
             why.push(line);
         }
     }
-    Row { effect, logical_id: change.logical_id.clone(), kind: change.kind.clone(), why }
+    // CloudFormation lists tags as an attribute of their own, beside `Properties`.
+    let is_outward = effect == Effect::Changed
+        && !change.details.is_empty()
+        && change.details.iter().all(|detail| detail.attribute != "Properties");
+    Row { effect, logical_id: change.logical_id.clone(), kind: change.kind.clone(), why, is_outward }
 }
 
 fn reason(detail: &ChangeDetail) -> String {

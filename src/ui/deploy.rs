@@ -1,6 +1,8 @@
 //! How a deploy looks: lines for people on standard error with the outputs as data, or JSON lines in
 //! SAM CLI's form on standard output.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
@@ -10,6 +12,17 @@ use crate::deploy::{Event, Failure, outputs};
 
 use super::sanitize::sanitize;
 use super::terminal::{BAD, FAINT, GOOD, NOTE, Terminal, WARN};
+
+/// What stands around the changes of a change set.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// What the template drops and stays until the stack is settled.
+    pub kept: &'a [String],
+    /// Aliases with the version that serves on.
+    pub held: &'a [(String, String)],
+    /// What changes while the version that serves uses it.
+    pub in_use: &'a BTreeSet<String>,
+}
 
 /// Shows one deploy.
 #[derive(Clone, Copy, Debug)]
@@ -106,9 +119,18 @@ impl Report {
         ));
     }
 
-    /// What a change set would do. `kept` stays until the stack is settled; `held` are aliases with the
-    /// version that serves on.
-    pub fn review(self, review: &Review, kept: &[String], held: &[(String, String)]) {
+    /// Something that is as it is, and good to know.
+    pub fn note(self, message: &str) {
+        if self.terminal.is_json() {
+            self.terminal.json(&json!({ "type": "note", "message": message }));
+        } else {
+            self.terminal.line(format_args!("{NOTE}note:{NOTE:#} {}", sanitize(message)));
+        }
+    }
+
+    /// What a change set would do.
+    pub fn review(self, review: &Review, around: &Around<'_>) {
+        let Around { kept, held, in_use } = around;
         if self.terminal.is_json() {
             for row in &review.rows {
                 self.terminal.json(&json!({
@@ -127,6 +149,7 @@ impl Report {
                         Effect::Changed => "False",
                         Effect::Removed | Effect::Added | Effect::Imported => "N/A",
                     },
+                    "in_use": in_use.contains(&row.logical_id),
                 }));
             }
             return;
@@ -145,16 +168,21 @@ impl Report {
                 sanitize(&row.kind),
                 sanitize(&row.logical_id)
             ));
+            if in_use.contains(&row.logical_id) {
+                self.terminal.line(format_args!(
+                    "                {WARN}the version that serves uses it, and this cannot be held back{WARN:#}"
+                ));
+            }
             for why in &row.why {
                 self.terminal.line(format_args!("                {FAINT}{}{FAINT:#}", sanitize(why)));
             }
         }
-        for (alias, version) in held {
+        for (alias, version) in *held {
             self.terminal.line(format_args!(
                 "  {NOTE}= hold       {NOTE:#} {alias} stays at version {version}: no traffic moves yet"
             ));
         }
-        for name in kept {
+        for name in *kept {
             self.terminal.line(format_args!(
                 "  {NOTE}= keep       {NOTE:#} {name} is no longer in the template and goes when the stack is settled"
             ));

@@ -1,7 +1,10 @@
 //! `samara deploy`: transform, upload, change set, review, execute, events, outputs, and then the
 //! rollout. Here are the arguments, the questions and how it all begins; `steps` strings it together.
 
+mod consent;
+mod holding;
 mod interrupt;
+mod plain;
 mod settings;
 mod shifting;
 mod steps;
@@ -71,9 +74,15 @@ pub struct DeployArgs {
     confirm_changeset: bool,
     #[arg(long, hide = true)]
     no_confirm_changeset: bool,
-    /// Answer yes to everything that would be asked
+    /// Answer yes to everything that would be asked and has no option of its own
     #[arg(short, long, help_heading = "Change set")]
     yes: bool,
+    /// Allow changes of what the version that serves still uses, such as its role; --yes does not
+    #[arg(long, help_heading = "Change set")]
+    accept_changes_in_use: bool,
+    /// Delete a version that a failed deploy left in the way, when no alias uses it
+    #[arg(long, help_heading = "Change set")]
+    delete_orphan_version: bool,
     /// Make the change set, show it and stop
     #[arg(long, help_heading = "Change set")]
     no_execute_changeset: bool,
@@ -111,6 +120,9 @@ pub struct DeployArgs {
     /// Move all traffic with the stack's update
     #[arg(long, conflicts_with = "strategy", help_heading = "Transform and rollout")]
     no_rollout: bool,
+    /// Deploy and roll out again what was rolled back before
+    #[arg(long, help_heading = "Transform and rollout")]
+    force: bool,
     #[command(flatten)]
     rollout: OptionArgs,
     /// What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]

@@ -74,6 +74,12 @@ pub(super) struct Settings {
     pub(super) on_interrupt: Option<OnInterrupt>,
     /// Never shift traffic slowly.
     pub(super) no_rollout: bool,
+    /// Deploy what was rolled back before.
+    pub(super) force: bool,
+    /// Change what the version that serves still uses.
+    pub(super) accept_changes_in_use: bool,
+    /// Delete a version that is in the way and that nobody has.
+    pub(super) delete_orphan_version: bool,
     /// Whether everything that would be asked is allowed.
     pub(super) yes: bool,
     /// Write the arguments into samconfig.toml.
@@ -220,6 +226,9 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         on_interrupt,
         no_rollout: args.no_rollout || section.boolean("no_rollout")?.unwrap_or(false),
         yes: args.yes || section.boolean("yes")?.unwrap_or(false),
+        force: args.force,
+        accept_changes_in_use: args.accept_changes_in_use || section.boolean("accept_changes_in_use")?.unwrap_or(false),
+        delete_orphan_version: args.delete_orphan_version || section.boolean("delete_orphan_version")?.unwrap_or(false),
         save_params: args.save_params,
         allow_external_links: args.allow_external_links || section.boolean("allow_external_links")?.unwrap_or(false),
         include: if args.include.is_empty() {
@@ -301,6 +310,8 @@ pub(super) fn saved(
         ("force_upload", args.force_upload, false),
         ("no_execute_changeset", args.no_execute_changeset, false),
         ("no_rollout", args.no_rollout, false),
+        ("accept_changes_in_use", args.accept_changes_in_use, false),
+        ("delete_orphan_version", args.delete_orphan_version, false),
     ] {
         if yes || no {
             parameters.insert(key, yes);

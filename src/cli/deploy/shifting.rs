@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::steps::{Holding, Steps};
+use super::holding::Holding;
+use super::steps::Steps;
 use crate::aws::Aws;
 use crate::cli::exit::{Error, Status};
 use crate::cli::rollout::signals;

@@ -6,50 +6,34 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Transformer;
+use super::holding::Holding;
 use super::interrupt::Phase;
+use super::plain::Plain;
 use super::settings::Settings;
 use super::shifting::{Rejected, Shifting};
 use crate::aws::Aws;
-use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
+use crate::aws::cloudformation::{Redacted, Stack, TEMPLATE_BODY_LIMIT, TemplateSource};
 use crate::aws::s3::Encryption;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::cli::package::{Progress, located};
 use crate::deploy::change_set::{self, ReadyChangeSet};
 use crate::deploy::hold::{self, HeldAlias};
-use crate::deploy::live::{self, Live, LiveAlias};
-use crate::deploy::review::{Effect, Review};
-use crate::deploy::shift::{self, Shift};
-use crate::deploy::{self, Event, Prepared, StackChange, execute, prepare, upload};
-use crate::diagnostic::Diagnostics;
+use crate::deploy::live::{Live, LiveAlias};
+use crate::deploy::review::Review;
+use crate::deploy::{self, Event, Prepared, StackChange, execute, orphan, prepare, upload};
+use crate::package;
 use crate::package::bucket::{self, ManagedBucket};
-use crate::package::{self, Packaged};
 use crate::template::{Node, Template, parameters, write};
-use crate::transform;
-use crate::ui::deploy::Report;
-use crate::ui::prompt;
+use crate::ui::deploy::{Around, Report};
 
 /// What a deploy works with.
 pub(super) struct Steps<'a> {
     pub(super) context: &'a Context,
     pub(super) settings: &'a Settings,
-    template: &'a Template,
+    pub(super) template: &'a Template,
     base: PathBuf,
-    report: Report,
-}
-
-/// What the stack should become, before anything is held.
-struct Plain {
-    template: Node,
-    shifts: Vec<Shift>,
-    /// The change set that gave the template, where CloudFormation transformed it.
-    change_set: Option<ReadyChangeSet>,
-}
-
-/// An alias that is to be shifted, with the version that serves behind it now.
-pub(super) struct Holding {
-    pub(super) shift: Shift,
-    pub(super) alias: LiveAlias,
+    pub(super) report: Report,
 }
 
 impl<'a> Steps<'a> {
@@ -124,20 +108,33 @@ impl<'a> Steps<'a> {
         if self.settings.s3_bucket.is_none() {
             report.managed_bucket(&managed.name);
         }
+        if let Some(live) = &live {
+            self.ensure_free(aws, &managed.name, live).await?;
+        }
         let code_bucket = self.settings.s3_bucket.as_deref().unwrap_or(&managed.name);
         let packaged = prepared.upload(&aws.s3(), code_bucket, &options, &show).await?;
         progress.finish();
 
         let plain = self.plain(aws, stack, &managed, &packaged, live.as_ref(), &sink).await?;
+        let mut live = live;
+        if let Some(found) = &live
+            && self.mend(aws, &managed.name, found, &plain, &sink).await?
+        {
+            live = self.look(aws, stack, &sink).await?;
+        }
         let holdings = self.holdings(aws, live.as_ref(), &plain).await?;
         let shifting = Shifting { steps: self, aws, bucket: &managed.name, stack, report };
-        let rejected = match &live {
-            Some(live) => shifting.check(live, &holdings).await?,
-            None => Vec::new(),
-        };
+        let mut rejected = Vec::new();
+        if let Some(live) = &live {
+            self.check_templates(live, &plain, &holdings)?;
+            rejected = shifting.check(live, &holdings).await?;
+        }
+        if self.settings.force {
+            rejected.clear();
+        }
         let (template, kept) = held(&plain, live.as_ref(), &holdings);
         let change = self.change(stack, self.upload_template(aws, &managed, &template).await?, &template);
-        let prepared = match plain.change_set {
+        let prepared = match plain.change_set.clone() {
             Some(change_set) if kept.is_empty() && holdings.is_empty() => Prepared::Ready(change_set),
             Some(change_set) => {
                 change_set::discard(aws, &change_set.id, &sink).await?;
@@ -157,35 +154,74 @@ impl<'a> Steps<'a> {
                 return self.unchanged(stack, found.map(|found| found.outputs).unwrap_or_default());
             }
         };
+        if !rejected.is_empty() {
+            change_set::discard(aws, &ready.id, &sink).await?;
+            return Err(deploy::Error::Rejected { versions: rejected.iter().map(Rejected::message).collect() }.into());
+        }
         let review = Review::new(&ready.description);
-        let shown: Vec<(String, String)> = holdings
-            .iter()
-            .map(|holding| {
-                (format!("{}:{}", holding.alias.function, holding.alias.alias), holding.alias.version.clone())
-            })
-            .collect();
-        report.review(&review, &kept, &shown);
+        let in_use = self.in_use(live.as_ref(), &review, &holdings);
+        report.review(&review, &Around { kept: &kept, held: &held_aliases(&holdings), in_use: &in_use });
+        for note in self.notes(aws, live.as_ref(), &plain, &review, &holdings).await? {
+            report.note(&note);
+        }
         if !self.settings.execute {
             report.result("changeset_created", json!({ "stack_name": stack, "changeset_id": ready.id.id }));
             report.say("Created", format_args!("change set {}; it was not executed", ready.id.id));
             return Ok(Status::Done);
         }
-        if !self.agreed(aws, live.as_ref(), &review, &holdings, &ready, &sink).await? {
+        if !self.agreed(aws, &review, &in_use, &holdings, &ready, &sink).await? {
             return Ok(Status::Done);
         }
-        let deployed = execute(aws, &change, &ready, &sink).await?;
+        let deployed = self.execute(aws, &change, &ready, &template, live.as_ref(), &sink).await?;
         report.outputs(&deployed.outputs);
         if self.settings.express {
             report.warning("deployed in Express mode: resources may still be getting ready");
         }
         let mut status = Status::Done;
-        if !rejected.is_empty() {
-            rejected.iter().for_each(|one| report.warning(&one.message()));
-        } else if !holdings.is_empty() {
+        if !holdings.is_empty() {
+            self.check_held(aws, &holdings).await?;
             phase.rolling();
             status = shifting.run(&holdings, &plain.template, &packaged).await?;
+            if status == Status::Done {
+                self.check_latest(aws, &holdings).await?;
+            }
         }
         self.finish(status, aws, stack, Some(&ready.id.id))
+    }
+
+    /// Executes the change set; a version that an earlier failure left in the way is deleted first where
+    /// that is allowed, and the change set is made again.
+    async fn execute(
+        &self,
+        aws: &Aws,
+        change: &StackChange,
+        ready: &ReadyChangeSet,
+        template: &Node,
+        live: Option<&Live>,
+        sink: deploy::Sink<'_>,
+    ) -> Result<Stack, Error> {
+        let failure = match execute(aws, change, ready, sink).await {
+            Err(deploy::Error::Failed(failure)) => failure,
+            other => return Ok(other?),
+        };
+        let orphan = match live {
+            Some(live) if failure.is_rolled_back() => orphan::find(aws, &failure, template, live).await?,
+            _ => None,
+        };
+        let Some(orphan) = orphan else { return Err(deploy::Error::Failed(failure).into()) };
+        self.report.warning(&orphan.message());
+        let question = format!("Delete version {} of {} and deploy again?", orphan.version, orphan.function);
+        let allowed = orphan.held_by.is_empty()
+            && (self.settings.delete_orphan_version || (self.context.may_ask() && self.ask(&question)?));
+        if !allowed {
+            return Err(deploy::Error::Failed(failure).into());
+        }
+        aws.lambda().delete_version(&orphan.function, &orphan.version).await?;
+        self.report.say("Deleted", format_args!("version {} of {}", orphan.version, orphan.function));
+        match prepare(aws, change, sink).await? {
+            Prepared::Ready(ready) => Ok(execute(aws, change, &ready, sink).await?),
+            Prepared::Empty { .. } => Err(deploy::Error::Failed(failure).into()),
+        }
     }
 
     /// The last line for a program.
@@ -262,168 +298,6 @@ impl<'a> Steps<'a> {
         Err(deploy::Error::MissingParameters { names }.into())
     }
 
-    /// The template as plain CloudFormation, by either transform.
-    async fn plain(
-        &self,
-        aws: &Aws,
-        stack: &str,
-        managed: &ManagedBucket,
-        packaged: &Packaged,
-        live: Option<&Live>,
-        sink: deploy::Sink<'_>,
-    ) -> Result<Plain, Error> {
-        match self.settings.transform {
-            Transformer::Native => {
-                // The stack's own values hold where none is given; those of secrets are masked there.
-                let values = live.map(|live| live.stack.parameters.clone()).unwrap_or_default();
-                let values = values.into_iter().filter(|(_, value)| value != "****").collect();
-                self.native(&packaged.template, aws.region(), &values)
-            }
-            Transformer::Aws => {
-                let sam = Template { source: self.template.source.clone(), root: packaged.template.clone() };
-                let given = if self.settings.no_rollout { sam.root.clone() } else { shift::without_preferences(&sam) };
-                let mut change = self.change(stack, self.upload_template(aws, managed, &given).await?, &given);
-                if !change.capabilities.iter().any(|name| name == "CAPABILITY_AUTO_EXPAND") {
-                    change.capabilities.push("CAPABILITY_AUTO_EXPAND".to_owned());
-                }
-                let Prepared::Ready(ready) = prepare(aws, &change, sink).await? else {
-                    let template = live.map(|live| live.template.clone()).unwrap_or_default();
-                    return Ok(Plain { template, shifts: Vec::new(), change_set: None });
-                };
-                let text = aws.cloudformation().change_set_template(&ready.id, Stage::Processed).await?;
-                let template = live::parse("the change set", &text)?;
-                let shifts = self.shifts(&template);
-                Ok(Plain { template, shifts, change_set: Some(ready) })
-            }
-        }
-    }
-
-    /// samara's own transform. `values` are the stack's parameters, which hold where none is given.
-    fn native(&self, packaged: &Node, region: &str, values: &BTreeMap<String, String>) -> Result<Plain, Error> {
-        let template = Template { source: self.template.source.clone(), root: packaged.clone() };
-        if !transform::is_needed(&template) {
-            return Ok(Plain { template: template.root, shifts: Vec::new(), change_set: None });
-        }
-        let mut parameters = values.clone();
-        parameters.extend(self.settings.overrides.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let options = transform::Options {
-            region: region.to_owned(),
-            parameters,
-            deployment_preference: transform::DeploymentPreference::Disabled,
-        };
-        let transformed =
-            transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
-        let mut shifts: Vec<Shift> =
-            transformed.preferences.into_iter().filter(|one| one.enabled).map(Shift::from).collect();
-        shifts = shifts.into_iter().map(|shift| shift.with_enabled_of(&template.root)).collect();
-        if self.settings.strategy.is_some() {
-            let others = self.shifts(&transformed.template);
-            shifts.extend(
-                others
-                    .into_iter()
-                    .filter(|other| shifts.iter().all(|one| one.function != other.function))
-                    .collect::<Vec<_>>(),
-            );
-        }
-        if self.settings.no_rollout {
-            shifts.clear();
-        }
-        Ok(Plain { template: transformed.template, shifts, change_set: None })
-    }
-
-    /// What is wrong is shown with its line; what is only not covered here can be done by AWS.
-    fn not_transformed(&self, findings: &Diagnostics) -> Error {
-        let error = self.context.failed("transform", findings);
-        if findings.items.iter().any(|item| item.rule == transform::UNSUPPORTED) {
-            return Error::Unsupported(error.to_string());
-        }
-        error
-    }
-
-    fn shifts(&self, plain: &Node) -> Vec<Shift> {
-        if self.settings.no_rollout {
-            return Vec::new();
-        }
-        shift::find(&self.template.root, plain, self.settings.strategy.is_some())
-    }
-
-    /// Aliases whose version would change, with the one that serves now. The first deploy has none.
-    async fn holdings(&self, aws: &Aws, live: Option<&Live>, plain: &Plain) -> Result<Vec<Holding>, Error> {
-        let mut found = Vec::new();
-        let Some(live) = live else { return Ok(found) };
-        for shift in &plain.shifts {
-            let now = hold::function_version(&live.template, &shift.alias).map(Node::to_json);
-            let next = hold::function_version(&plain.template, &shift.alias).map(Node::to_json);
-            if now == next {
-                continue;
-            }
-            let Some(alias) = live.alias(aws, &shift.alias).await? else { continue };
-            if !alias.weights.is_empty() {
-                let shares: Vec<String> = alias
-                    .weights
-                    .iter()
-                    .map(|(version, weight)| format!("{version}: {:.1} %", weight * 100.0))
-                    .collect();
-                return Err(deploy::Error::AliasIsSplit {
-                    function: alias.function,
-                    alias: alias.alias,
-                    shares: shares.join(", "),
-                }
-                .into());
-            }
-            found.push(Holding { shift: shift.clone(), alias });
-        }
-        Ok(found)
-    }
-
-    /// Whether the change set may be executed. One that may not is deleted.
-    async fn agreed(
-        &self,
-        aws: &Aws,
-        live: Option<&Live>,
-        review: &Review,
-        holdings: &[Holding],
-        ready: &ReadyChangeSet,
-        sink: deploy::Sink<'_>,
-    ) -> Result<bool, Error> {
-        if self.settings.yes {
-            return Ok(true);
-        }
-        let touched = touched(live, review, holdings);
-        if !touched.is_empty() {
-            let error = deploy::Error::NeedsYes { names: touched };
-            if !self.context.may_ask() {
-                change_set::discard(aws, &ready.id, sink).await?;
-                return Err(error.into());
-            }
-            self.context.terminal.warn(&error);
-            if !self.ask("Change them now?")? {
-                change_set::discard(aws, &ready.id, sink).await?;
-                return Ok(false);
-            }
-        }
-        if !self.settings.confirm_changeset {
-            return Ok(true);
-        }
-        if !self.context.may_ask() {
-            change_set::discard(aws, &ready.id, sink).await?;
-            return Err(Error::Usage(
-                "the change set is to be confirmed, and there is no terminal: add --yes or --no-confirm-changeset"
-                    .to_owned(),
-            ));
-        }
-        if !self.ask("Deploy this change set?")? {
-            change_set::discard(aws, &ready.id, sink).await?;
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    fn ask(&self, question: &str) -> Result<bool, Error> {
-        tokio::task::block_in_place(|| prompt::confirm(self.context.terminal, question, false))
-            .map_err(|error| Error::Usage(error.to_string()))
-    }
-
     fn unchanged(&self, stack: &str, outputs: Vec<crate::aws::cloudformation::Output>) -> Result<Status, Error> {
         let message = format!("No changes to deploy. Stack {stack} is up to date");
         self.report.outputs(&outputs);
@@ -446,7 +320,7 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn change(&self, stack: &str, source: TemplateSource, template: &Node) -> StackChange {
+    pub(super) fn change(&self, stack: &str, source: TemplateSource, template: &Node) -> StackChange {
         let settings = self.settings;
         StackChange {
             declared: hold::parameter_names(template),
@@ -463,7 +337,7 @@ impl<'a> Steps<'a> {
     }
 
     /// A template for CloudFormation: in the call itself while it is small, else in the bucket.
-    async fn upload_template(
+    pub(super) async fn upload_template(
         &self,
         aws: &Aws,
         managed: &ManagedBucket,
@@ -489,15 +363,8 @@ fn held(plain: &Plain, live: Option<&Live>, holdings: &[Holding]) -> (Node, Vec<
     (held.template, held.kept)
 }
 
-/// What changes in place or is replaced while the old version still uses it.
-fn touched(live: Option<&Live>, review: &Review, holdings: &[Holding]) -> Vec<String> {
-    let Some(live) = live else { return Vec::new() };
-    let mut names: Vec<String> = holdings
-        .iter()
-        .flat_map(|holding| hold::used_by(&live.template, &holding.shift.function))
-        .filter(|name| review.rows.iter().any(|row| row.logical_id == *name && row.effect < Effect::Added))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+/// The aliases that are held, with the version that serves on.
+fn held_aliases(holdings: &[Holding]) -> Vec<(String, String)> {
+    let name = |alias: &LiveAlias| (format!("{}:{}", alias.function, alias.alias), alias.version.clone());
+    holdings.iter().map(|holding| name(&holding.alias)).collect()
 }

@@ -3,9 +3,9 @@
 //! CloudFormation deletes what a template no longer has while the old version still serves; so
 //! that waits until the stack is settled, when its template is exactly the new one. Pure.
 
-mod references;
+pub(super) mod references;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::template::{Map, Node, Value};
 
@@ -32,11 +32,7 @@ pub struct Held {
 /// Makes the held template of a new one. Both are plain CloudFormation.
 pub fn hold(new: &Node, live: &Node, aliases: &[HeldAlias]) -> Held {
     let mut template = new.clone();
-    for alias in aliases {
-        if let Some(properties) = properties_mut(&mut template, &alias.logical_id) {
-            properties.insert("FunctionVersion", alias.version.as_str());
-        }
-    }
+    aliases.iter().for_each(|alias| set_version(&mut template, alias));
     let empty = Map::new();
     let live_resources = section(live, "Resources").unwrap_or(&empty);
     let new_resources = section(new, "Resources").unwrap_or(&empty);
@@ -50,26 +46,6 @@ pub fn hold(new: &Node, live: &Node, aliases: &[HeldAlias]) -> Held {
         }
     }
     Held { template, kept }
-}
-
-/// The resources that a resource needs to work, directly and through others, itself left out.
-pub fn used_by(template: &Node, logical_id: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let Some(resources) = section(template, "Resources") else { return found };
-    let mut open = vec![logical_id.to_owned()];
-    while let Some(name) = open.pop() {
-        let Some(resource) = resources.get(&name) else { continue };
-        for (kind, other) in references(resource) {
-            if kind == Kind::Value
-                && resources.contains_key(&other)
-                && other != logical_id
-                && found.insert(other.clone())
-            {
-                open.push(other);
-            }
-        }
-    }
-    found
 }
 
 /// The names of a template's parameters.
@@ -86,11 +62,24 @@ fn section<'a>(template: &'a Node, name: &str) -> Option<&'a Map> {
     template.get(name)?.as_map()
 }
 
-fn properties_mut<'a>(template: &'a mut Node, logical_id: &str) -> Option<&'a mut Map> {
-    ["Resources", logical_id, "Properties"]
-        .into_iter()
-        .try_fold(template, |node, key| node.as_map_mut()?.get_mut(key))?
-        .as_map_mut()
+/// Sets an alias of a template to a version.
+pub(super) fn set_version(template: &mut Node, alias: &HeldAlias) {
+    let properties = resource_mut(template, &alias.logical_id)
+        .and_then(|resource| resource.get_mut("Properties"))
+        .and_then(Node::as_map_mut);
+    if let Some(properties) = properties {
+        properties.insert("FunctionVersion", alias.version.as_str());
+    }
+}
+
+pub(super) fn resource_mut<'a>(template: &'a mut Node, logical_id: &str) -> Option<&'a mut Map> {
+    ["Resources", logical_id].into_iter().try_fold(template, |node, key| node.as_map_mut()?.get_mut(key))?.as_map_mut()
+}
+
+/// Whether CloudFormation leaves a resource in AWS when the template drops it.
+pub fn is_retained(template: &Node, logical_id: &str) -> bool {
+    let policy = template.path(&["Resources", logical_id, "DeletionPolicy"]).and_then(Node::as_str);
+    matches!(policy, Some("Retain" | "RetainExceptOnCreate"))
 }
 
 /// Brings what is kept, and what that refers to, from the live template into the held one.
@@ -245,16 +234,5 @@ mod tests {
         let once = hold(&new(), &live(), &alias);
         let twice = hold(&new(), &once.template, &alias);
         assert_eq!(twice.template.to_json(), once.template.to_json());
-    }
-
-    #[test]
-    fn what_a_function_uses_is_found_through_others() {
-        let template = Node::from(json!({ "Resources": {
-            "Fn": { "Properties": { "Role": { "Fn::GetAtt": ["Role", "Arn"] }, "Env": { "Fn::Sub": "${Table.Arn}" } } },
-            "Role": { "Properties": { "Policy": { "Ref": "Policy" } } },
-            "Policy": {}, "Table": {}, "Alarm": { "Properties": { "D": { "Ref": "Fn" } } }
-        } }));
-        let used: Vec<String> = used_by(&template, "Fn").into_iter().collect();
-        assert_eq!(used, ["Policy", "Role", "Table"]);
     }
 }

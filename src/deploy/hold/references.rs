@@ -6,7 +6,7 @@ use crate::template::{Node, Value, intrinsics};
 
 /// In which of the template's sections a name is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(in crate::deploy) enum Kind {
     /// A parameter or a resource.
     Value,
     /// A condition.
@@ -16,7 +16,7 @@ pub(super) enum Kind {
 }
 
 /// The names that a resource, or a part of a template, refers to.
-pub(super) fn references(node: &Node) -> BTreeSet<(Kind, String)> {
+pub(in crate::deploy) fn references(node: &Node) -> BTreeSet<(Kind, String)> {
     let mut found: BTreeSet<(Kind, String)> = intrinsics::resource(node)
         .into_iter()
         .map(|reference| {

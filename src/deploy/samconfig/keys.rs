@@ -97,10 +97,12 @@ const UPLOADING: &[&str] = &[
 
 /// What only `deploy` has.
 const DEPLOYING: &[&str] = &[
+    "accept_changes_in_use",
     "alarm",
     "bake",
     "capabilities",
     "confirm_changeset",
+    "delete_orphan_version",
     "disable_rollback",
     "dry_run",
     "execute_changeset",
