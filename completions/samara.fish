@@ -178,7 +178,9 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -s g -l guided -d 
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l dry-run -d 'Check configuration, template and code; call nothing and change nothing'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l confirm-changeset -d 'Ask before the change set is executed'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-confirm-changeset
-complete -c samara -n "__fish_samara_using_subcommand deploy" -s y -l yes -d 'Answer yes to everything that would be asked'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -s y -l yes -d 'Answer yes to everything that would be asked and has no option of its own'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l accept-changes-in-use -d 'Allow changes of what the version that serves still uses, such as its role; --yes does not'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l delete-orphan-version -d 'Delete a version that a failed deploy left in the way, when no alias uses it'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-execute-changeset -d 'Make the change set, show it and stop'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l fail-on-empty-changeset
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-fail-on-empty-changeset -d 'Exit with 0, not 3, when there is nothing to change'
@@ -187,6 +189,7 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-disable-roll
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l express -d 'CloudFormation\'s Express mode: done once the configuration is applied; never with a rollout'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-express
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-rollout -d 'Move all traffic with the stack\'s update'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l force -d 'Deploy and roll out again what was rolled back before'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-bake -d 'Do not watch it at 100 %'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-resolve-s3
