@@ -5,10 +5,12 @@
 //! CloudFormation has to read them), and nothing of `aws`, `deploy`, `package` or `rollout`. What it
 //! does not know fails and says so; nothing is silently accepted.
 
+mod cbor;
 mod chunked;
 pub mod clock;
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod codedeploy;
 pub mod entrance;
 pub mod http;
 pub mod iam;

@@ -26,6 +26,8 @@ pub enum ServiceName {
     Sqs,
     /// Simple Notification Service.
     Sns,
+    /// CodeDeploy.
+    CodeDeploy,
 }
 
 impl ServiceName {
@@ -41,6 +43,7 @@ impl ServiceName {
             "iam" => Self::Iam,
             "sqs" => Self::Sqs,
             "sns" => Self::Sns,
+            "codedeploy" => Self::CodeDeploy,
             _ => return None,
         })
     }
@@ -51,6 +54,7 @@ impl ServiceName {
             "Logs_20140328" => Self::Logs,
             "GraniteServiceVersion20100801" => Self::CloudWatch,
             "AmazonSQS" => Self::Sqs,
+            "CodeDeploy_20141006" => Self::CodeDeploy,
             _ => return None,
         })
     }
@@ -214,10 +218,10 @@ mod tests {
     fn other_keys_are_the_default_account() {
         let signed = headers(&[(
             "authorization",
-            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/codedeploy/aws4_request,SignedHeaders=host,Signature=0",
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/us-east-1/kinesis/aws4_request,SignedHeaders=host,Signature=0",
         )]);
         let route = route("/", &[], &signed, b"");
-        assert_eq!(route.service, Err("codedeploy".to_owned()));
+        assert_eq!(route.service, Err("kinesis".to_owned()));
         assert_eq!(route.account, ACCOUNT);
     }
 

@@ -236,6 +236,7 @@ fn private(shared: &Shared, request: &hyper::Request<Incoming>) -> Response {
             Response::json(202, &json!({}))
         }
         ("PUT", path) if path.starts_with("/_samara/faults/") => inject(shared, request.uri()),
+        ("PUT", "/_samara/codedeploy") => behave(shared, request.uri()),
         _ => Response::json(404, &json!({"message": "The sandbox has no such path."})),
     }
 }
@@ -256,6 +257,27 @@ fn inject(shared: &Shared, uri: &hyper::Uri) -> Response {
             Response::json(400, &json!({ "message": form }))
         }
     }
+}
+
+/// `PUT /_samara/codedeploy?stop=whole&rollback=split`: what a stop without a rollback, and what a
+/// rollback, leaves on the alias. AWS documents neither; each says `split` or `whole`.
+fn behave(shared: &Shared, uri: &hyper::Uri) -> Response {
+    let codedeploy = &shared.world.codedeploy;
+    let mut conduct = codedeploy.conduct();
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        match (name.as_ref(), value.as_ref()) {
+            ("stop", "whole" | "split") => conduct.stop_leaves_whole = value == "whole",
+            ("rollback", "whole" | "split") => conduct.rollback_leaves_split = value == "split",
+            _ => {
+                let form = "PUT /_samara/codedeploy?stop=whole|split&rollback=whole|split";
+                return Response::json(400, &json!({ "message": form }));
+            }
+        }
+    }
+    codedeploy.behave(conduct);
+    let word = |split: bool| if split { "split" } else { "whole" };
+    let (stop, rollback) = (word(!conduct.stop_leaves_whole), word(conduct.rollback_leaves_split));
+    Response::json(200, &json!({"stop": stop, "rollback": rollback}))
 }
 
 async fn answer(shared: &Arc<Shared>, request: hyper::Request<Incoming>, request_id: String) -> Response {

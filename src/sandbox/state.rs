@@ -14,6 +14,7 @@ use super::Error;
 use super::clock::Clock;
 use super::cloudformation::CloudFormation;
 use super::cloudwatch::CloudWatch;
+use super::codedeploy::CodeDeploy;
 use super::http::{Request, Response};
 use super::iam::Iam;
 use super::lambda::Lambda;
@@ -67,6 +68,8 @@ pub struct World {
     pub sqs: Sqs,
     /// Topics.
     pub sns: Sns,
+    /// Deployments.
+    pub codedeploy: CodeDeploy,
     endpoint_url: OnceLock<String>,
     saved_clock: Persisted<SavedClock>,
 }
@@ -121,6 +124,7 @@ impl World {
             cloudwatch: CloudWatch::open(&dir.join("cloudwatch"))?,
             sqs: Sqs::open(dir)?,
             sns: Sns::open(dir)?,
+            codedeploy: CodeDeploy::open(dir)?,
             endpoint_url: OnceLock::new(),
             saved_clock,
         }))
@@ -150,6 +154,7 @@ impl World {
                 ServiceName::CloudWatch => self.cloudwatch.handle(self, request).await,
                 ServiceName::Sqs => self.sqs.handle(self, request).await,
                 ServiceName::Sns => self.sns.handle(self, request).await,
+                ServiceName::CodeDeploy => self.codedeploy.handle(self, request).await,
             }
         })
     }
@@ -158,6 +163,7 @@ impl World {
     pub async fn tick(self: &Arc<Self>) {
         self.lambda.tick();
         self.cloudformation.tick(self);
+        self.codedeploy.tick(self);
         self.cloudwatch.tick(self).await;
     }
 
@@ -173,6 +179,7 @@ impl World {
         self.cloudwatch.flush()?;
         self.sqs.flush()?;
         self.sns.flush()?;
+        self.codedeploy.flush()?;
         self.saved_clock.write(|saved| saved.now_ms = self.clock.now_ms());
         self.saved_clock.flush()
     }
@@ -192,6 +199,7 @@ impl World {
             ServiceName::CloudWatch => self.cloudwatch.commit(),
             ServiceName::Sqs => self.sqs.flush(),
             ServiceName::Sns => self.sns.flush(),
+            ServiceName::CodeDeploy => self.codedeploy.flush(),
             ServiceName::S3 | ServiceName::Sts => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod applications;
 mod bucket;
 mod clients;
 mod cloudformation;
+mod codedeploy;
 mod commands;
 mod completions;
 mod deploy;

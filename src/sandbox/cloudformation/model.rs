@@ -228,6 +228,9 @@ pub(super) struct Resource {
     /// Random end of its generated name, fixed before it is created, so that a creation that the
     /// sandbox did not live to see can be found again.
     pub(super) suffix: String,
+    /// The CodeDeploy deployment that moves it, while CloudFormation waits for its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deployment: Option<String>,
 }
 
 impl Resource {

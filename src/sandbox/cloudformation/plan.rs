@@ -238,6 +238,19 @@ impl Plan {
         })
     }
 
+    /// A resource's `UpdatePolicy`, resolved.
+    pub(super) fn update_policy(
+        &self,
+        definition: Definition<'_>,
+        resource: &Lookup<'_>,
+        exports: &Exports,
+    ) -> Result<Option<Value>, Blocked> {
+        match definition.get("UpdatePolicy") {
+            Some(policy) => self.scope(resource, exports, false).resolve(policy),
+            None => Ok(None),
+        }
+    }
+
     fn properties(
         &self,
         definition: Definition<'_>,

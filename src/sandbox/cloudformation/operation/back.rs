@@ -75,6 +75,7 @@ impl Work {
             return true;
         }
         self.note(id, "UPDATE_IN_PROGRESS", None, |record| record.shown.clone_from(&old.shown));
+        self.end_deployment(id).await;
         match self.update_back(id, &current, &old).await {
             Ok(attributes) => {
                 self.note(id, "UPDATE_COMPLETE", None, |record| *record = Resource { attributes, ..old });

@@ -266,10 +266,19 @@ impl Step {
                 (record.physical_id.take(), std::mem::take(&mut record.attributes), std::mem::take(&mut record.suffix));
             *record = Resource { physical_id, attributes, suffix, ..wanted.clone() };
         });
-        if let Some(reason) = self.moves_by_codedeploy(&changed) {
-            return self.fail("UPDATE", reason);
-        }
-        let result = self.change_in_place(&existing, &wanted).await;
+        let result = match self.codedeploy_policy(&changed) {
+            Ok(None) => self.change_in_place(&existing, &wanted).await,
+            Ok(Some(policy)) => match self.deploy_alias(&policy, &existing, &wanted).await {
+                // What else has changed is the alias's own.
+                Ok(()) if changed.len() > 1 => self.change_in_place(&existing, &wanted).await,
+                Ok(()) => Ok(Made {
+                    physical_id: existing.physical_id.clone().unwrap_or_default(),
+                    attributes: existing.attributes.clone(),
+                }),
+                Err(reason) => return self.fail("UPDATE", reason),
+            },
+            Err(reason) => return self.fail("UPDATE", reason),
+        };
         match result {
             Ok(made) => {
                 if self.stopped() {
@@ -296,13 +305,27 @@ impl Step {
         provider.update(&context, &physical_id, &existing.properties, &wanted.properties).await
     }
 
-    /// An alias whose version CodeDeploy is to move, which the sandbox does not have.
-    fn moves_by_codedeploy(&self, changed: &[String]) -> Option<String> {
-        let policy = self.plan.resource(&self.id)?.get("UpdatePolicy")?;
-        policy.get("CodeDeployLambdaAliasUpdate")?;
-        changed.iter().any(|name| name == "FunctionVersion").then(|| {
-            "The sandbox has no CodeDeploy: UpdatePolicy CodeDeployLambdaAliasUpdate cannot move the alias".to_owned()
-        })
+    /// The policy of an alias whose version CodeDeploy is to move in this update.
+    fn codedeploy_policy(&self, changed: &[String]) -> Result<Option<Value>, String> {
+        let Some(definition) = self.plan.resource(&self.id) else { return Ok(None) };
+        if definition.kind() != "AWS::Lambda::Alias" || !changed.iter().any(|name| name == "FunctionVersion") {
+            return Ok(None);
+        }
+        let policy = self.work.look(|state, stack| {
+            let exports = state.exports(&stack.account, &stack.region);
+            self.plan.update_policy(definition, &known_in(stack), &exports)
+        });
+        match policy {
+            Some(Ok(policy)) => Ok(policy.and_then(|policy| policy.get("CodeDeployLambdaAliasUpdate").cloned())),
+            Some(Err(Blocked::Invalid(message))) => Err(message),
+            Some(Err(Blocked::Pending(name))) => Err(format!("Unresolved dependency {name}")),
+            None => Ok(None),
+        }
+    }
+
+    /// Has CodeDeploy move the alias, and waits for it.
+    async fn deploy_alias(&self, policy: &Value, existing: &Resource, wanted: &Resource) -> Result<(), String> {
+        self.work.deploy_alias(&self.id, policy, existing, wanted, || self.stopped()).await
     }
 
     async fn replace(&self, existing: Resource, wanted: Resource) -> bool {

@@ -2,6 +2,7 @@
 //! Every phase starts from what the state says, so that one which the sandbox did not live to finish
 //! is taken up again when it starts.
 
+mod alias;
 mod back;
 mod forward;
 mod removal;

@@ -2,6 +2,7 @@
 //! their public API. A type is one row in the table; a property that its row does not name is refused.
 
 mod cloudwatch;
+mod codedeploy;
 mod iam;
 mod lambda;
 mod lambda_function;
@@ -266,8 +267,11 @@ impl Context {
     pub(super) async fn json(&self, service: ServiceName, target: &str, body: &Value) -> Result<Value, Refusal> {
         let mut request = self.request(Method::POST, "/");
         request.body = body.to_string().into();
-        let version =
-            if service == ServiceName::Logs { "application/x-amz-json-1.1" } else { "application/x-amz-json-1.0" };
+        let version = if matches!(service, ServiceName::Logs | ServiceName::CodeDeploy) {
+            "application/x-amz-json-1.1"
+        } else {
+            "application/x-amz-json-1.0"
+        };
         let response = self.send(service, request, &[("content-type", version), ("x-amz-target", target)]).await?;
         Ok(serde_json::from_slice(&response.body).unwrap_or(Value::Null))
     }
@@ -445,6 +449,9 @@ pub(super) fn provider(kind: &str) -> Option<&'static dyn Provider> {
         "AWS::S3::BucketPolicy" => &s3::BucketPolicy,
         "AWS::CloudWatch::Alarm" => &cloudwatch::Alarm,
         "AWS::CloudWatch::CompositeAlarm" => &cloudwatch::CompositeAlarm,
+        "AWS::CodeDeploy::Application" => &codedeploy::Application,
+        "AWS::CodeDeploy::DeploymentGroup" => &codedeploy::DeploymentGroup,
+        "AWS::CodeDeploy::DeploymentConfig" => &codedeploy::DeploymentConfig,
         "AWS::SQS::Queue" => &sqs::Queue,
         "AWS::SQS::QueuePolicy" => &sqs::QueuePolicy,
         "AWS::SNS::Topic" => &sns::Topic,

@@ -1,5 +1,4 @@
-//! Types of which the sandbox keeps only the record: APIs, schedules, tables and CodeDeploy's groups
-//! stand in the stack with the values that `Ref` and `Fn::GetAtt` give on AWS, and carry no traffic.
+//! Types of which the sandbox keeps only the record: APIs, schedules and tables stand in the stack with the values that `Ref` and `Fn::GetAtt` give on AWS, and carry no traffic.
 
 use serde_json::{Map, Value};
 
@@ -99,12 +98,6 @@ static RECORDS: &[Record] = &[
         mutable ["AttributeDefinitions", "BillingMode", "ContributorInsightsSpecification", "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "KinesisStreamSpecification", "LocalSecondaryIndexes", "OnDemandThroughput", "PointInTimeRecoverySpecification", "ProvisionedThroughput", "ResourcePolicy", "SSESpecification", "StreamSpecification", "TableClass", "Tags", "TimeToLiveSpecification", "WarmThroughput"],
         required ["KeySchema"],
         {"Arn": "arn:{partition}:dynamodb:{region}:{account}:table/{id}", "StreamArn": "arn:{partition}:dynamodb:{region}:{account}:table/{id}/stream/2026-01-01T00:00:00.000"}),
-    // What AWS's transform makes of a DeploymentPreference. A move of the alias by them is refused.
-    record!("AWS::CodeDeploy::Application", Id::Name("ApplicationName", 100), fixed ["ApplicationName", "ComputePlatform"],
-        mutable ["Tags"], required [], {}),
-    record!("AWS::CodeDeploy::DeploymentGroup", Id::Name("DeploymentGroupName", 100), fixed ["ApplicationName", "DeploymentGroupName"],
-        mutable ["AlarmConfiguration", "AutoRollbackConfiguration", "AutoScalingGroups", "BlueGreenDeploymentConfiguration", "Deployment", "DeploymentConfigName", "DeploymentStyle", "ECSServices", "Ec2TagFilters", "Ec2TagSet", "LoadBalancerInfo", "OnPremisesInstanceTagFilters", "OnPremisesTagSet", "OutdatedInstancesStrategy", "ServiceRoleArn", "Tags", "TerminationHookEnabled", "TriggerConfigurations"],
-        required ["ApplicationName", "ServiceRoleArn"], {}),
     record!("AWS::CloudFormation::WaitConditionHandle", Id::Pattern("https://cloudformation-waitcondition-{region}.s3.{suffix}/{stack-id}/{logical-id}"),
         fixed [], mutable [], required [], {}),
     record!("AWS::CDK::Metadata", Id::Generated, fixed [], mutable ["Analytics"], required [], {}),
