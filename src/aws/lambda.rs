@@ -288,6 +288,60 @@ impl Lambda {
     }
 }
 
+/// What feeds a function or alias from a queue or a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSource {
+    /// The queue's, stream's or topic's ARN; empty for a broker of the user's own.
+    pub arn: String,
+    /// `Enabled`, `Disabled`, …
+    pub state: String,
+}
+
+impl Lambda {
+    /// `ListEventSourceMappings` of an alias.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn event_sources(&self, function: &str, alias: &str) -> Result<Vec<EventSource>, Error> {
+        let resource = format!("{function}:{alias}");
+        let mut sources = Vec::new();
+        let mut marker = None;
+        for _ in 0..MOST_PAGES {
+            let answer = self
+                .client
+                .list_event_source_mappings()
+                .function_name(&resource)
+                .set_marker(marker.take())
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk(SERVICE, "ListEventSourceMappings", &resource, &error))?;
+            sources.extend(answer.event_source_mappings.unwrap_or_default().into_iter().map(|found| EventSource {
+                arn: found.event_source_arn.unwrap_or_default(),
+                state: found.state.unwrap_or_default(),
+            }));
+            marker = answer.next_marker.filter(|marker| !marker.is_empty());
+            if marker.is_none() {
+                break;
+            }
+        }
+        Ok(sources)
+    }
+
+    /// `GetPolicy` of a version or alias; `None` when it has none.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn policy(&self, function: &str, qualifier: &str) -> Result<Option<String>, Error> {
+        match self.client.get_policy().function_name(function).qualifier(qualifier).send().await {
+            Ok(answer) => Ok(answer.policy),
+            Err(error) => {
+                let error = Error::from_sdk(SERVICE, "GetPolicy", format!("{function}:{qualifier}"), &error);
+                if error.is_not_found() { Ok(None) } else { Err(error) }
+            }
+        }
+    }
+}
+
 /// What an invocation gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {

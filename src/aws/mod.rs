@@ -155,6 +155,13 @@ impl Aws {
         &self.sdk
     }
 
+    /// When the credentials of now end; `None` where they do not, or where there are none. Whether their
+    /// source gives new ones then is not known.
+    pub async fn credentials_end(&self) -> Option<std::time::SystemTime> {
+        use aws_credential_types::provider::ProvideCredentials;
+        self.sdk.credentials_provider()?.provide_credentials().await.ok()?.expiry()
+    }
+
     /// Who the calls are made as: asked of STS once.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ pub mod settle;
 pub mod state;
 pub mod store;
 pub mod strategy;
+pub mod surroundings;
 pub mod verdict;
 
 use std::time::Duration;
