@@ -150,3 +150,18 @@ pub(crate) fn propagate_tags(resources: &mut [Generated], tags: Option<&Node>, p
         }
     }
 }
+
+/// Gives every resource that has tags these too, when they are to be propagated.
+pub(crate) fn combine_tags(resources: &mut [Generated], tags: Option<&Node>, propagate: bool) {
+    let Some(tags) = tags.filter(|tags| propagate && tags.truthy()).and_then(Node::as_map) else { return };
+    for resource in resources {
+        let Some(own) = resource.properties.get("Tags").and_then(Node::as_list) else { continue };
+        let mut all = Map::new();
+        for tag in own.iter().chain(&tag_list(tags.iter())) {
+            if let (Some(key), Some(value)) = (tag.get("Key").and_then(Node::as_str), tag.get("Value")) {
+                all.insert(key, value.clone());
+            }
+        }
+        resource.properties.insert("Tags", Node::from(tag_list(all.iter())));
+    }
+}

@@ -22,6 +22,7 @@ pub mod property;
 mod refusal;
 mod resolve;
 pub mod resource;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -74,6 +74,25 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     Ok(all)
 }
 
+/// What a connector between two ends becomes, where another resource makes one for itself.
+pub(super) fn between(
+    id: String,
+    source: Node,
+    destination: Node,
+    permissions: Node,
+    context: &mut Context,
+) -> Result<Vec<Generated>, Refusal> {
+    let properties = [("Source", source), ("Destination", destination), ("Permissions", permissions)];
+    let mut connector = Resource {
+        id,
+        properties: properties.into_iter().collect(),
+        depends_on: None,
+        attributes: Map::new(),
+        span: None,
+    };
+    expand(&mut connector, context)
+}
+
 /// One end of a connector: what is known of a resource, or given.
 struct End {
     id: Option<String>,

@@ -54,7 +54,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     let (http_api, tags) = http_api(resource, body.filter(Py::truthy), context)?;
     let mut all = vec![http_api];
     all.extend(permissions(resource)?);
-    all.extend(expand_http_domain(resource, context)?);
+    all.extend(expand_http_domain(resource, CREATED_BY, context)?);
     all.push(stage(resource, tags.as_ref())?);
     // HTTP APIs have always had their tags on everything, as long as they have a body.
     let tags = tags.map(Node::from);

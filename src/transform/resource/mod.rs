@@ -100,7 +100,13 @@ pub static TYPES: &[Spec] = &[
         expand: Some(layer_version::expand),
     },
     uncovered("AWS::Serverless::Application", application::PROPERTIES),
-    uncovered("AWS::Serverless::CapacityProvider", capacity_provider::PROPERTIES),
+    Spec {
+        kind: "AWS::Serverless::CapacityProvider",
+        properties: capacity_provider::PROPERTIES,
+        referable: &[],
+        turn: 4,
+        expand: Some(capacity_provider::expand),
+    },
     Spec {
         kind: connector::KIND,
         properties: connector::PROPERTIES,
@@ -108,9 +114,27 @@ pub static TYPES: &[Spec] = &[
         turn: 5,
         expand: Some(connector::expand),
     },
-    uncovered("AWS::Serverless::GraphQLApi", graphql_api::PROPERTIES),
-    uncovered("AWS::Serverless::MicrovmImage", microvm_image::PROPERTIES),
-    uncovered("AWS::Serverless::NetworkConnector", network_connector::PROPERTIES),
+    Spec {
+        kind: "AWS::Serverless::GraphQLApi",
+        properties: graphql_api::PROPERTIES,
+        referable: &[],
+        turn: 4,
+        expand: Some(graphql_api::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::MicrovmImage",
+        properties: microvm_image::PROPERTIES,
+        referable: &[],
+        turn: 4,
+        expand: Some(microvm_image::expand),
+    },
+    Spec {
+        kind: "AWS::Serverless::NetworkConnector",
+        properties: network_connector::PROPERTIES,
+        referable: &[],
+        turn: 4,
+        expand: Some(network_connector::expand),
+    },
     Spec {
         kind: "AWS::Serverless::StateMachine",
         properties: state_machine::PROPERTIES,
@@ -119,7 +143,13 @@ pub static TYPES: &[Spec] = &[
         expand: Some(state_machine::expand),
     },
     uncovered("AWS::Serverless::WebFunction", web_function::PROPERTIES),
-    uncovered("AWS::Serverless::WebSocketApi", web_socket_api::PROPERTIES),
+    Spec {
+        kind: "AWS::Serverless::WebSocketApi",
+        properties: web_socket_api::PROPERTIES,
+        referable: web_socket_api::REFERABLE,
+        turn: 3,
+        expand: Some(web_socket_api::expand),
+    },
 ];
 
 /// The type called `kind`.

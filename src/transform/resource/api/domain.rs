@@ -219,9 +219,10 @@ pub(in crate::transform::resource) fn record_set_group(
     Ok(group)
 }
 
-/// The domain of an HTTP API.
+/// The domain of an HTTP or WebSocket API; `created_by` is the name of SAM's own tag.
 pub(in crate::transform::resource) fn expand_http(
     resource: &Resource,
+    created_by: &str,
     context: &mut Context,
 ) -> Result<Vec<Generated>, Refusal> {
     let Some(given) = resource.get("Domain") else {
@@ -233,7 +234,7 @@ pub(in crate::transform::resource) fn expand_http(
     let id = logical_id::of_node("ApiGatewayDomainNameV2", name);
     let mut domain = Generated::new(id.as_str(), "AWS::ApiGatewayV2::DomainName", &resource.passed_through())?;
     domain.set("DomainName", name.clone());
-    domain.set("Tags", map([("httpapi:createdBy", text("SAM"))]));
+    domain.set("Tags", map([(created_by, text("SAM"))]));
     if given.given("EndpointConfiguration").is_some_and(|endpoint| endpoint.as_str() != Some("REGIONAL")) {
         return resource.refuse("EndpointConfiguration for Custom Domains must be one of ['REGIONAL'].");
     }
