@@ -37,7 +37,7 @@ impl From<Status> for ExitCode {
 impl From<Outcome> for Status {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Succeeded => Self::Done,
+            Outcome::Succeeded | Outcome::Left => Self::Done,
             Outcome::RolledBack => Self::RolledBack,
             Outcome::Refused | Outcome::SettleFailed | Outcome::Failed => Self::Failed,
             Outcome::Held => Self::Held,

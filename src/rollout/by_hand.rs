@@ -3,8 +3,8 @@
 
 use super::analysis::{Baseline, Criteria};
 use super::content::{Content, Seen};
-use super::names::{AliasName, FunctionName, RevisionId, Time, Version};
-use super::plan::{Defaults, OnNoData, OnOutage, Plan};
+use super::names::{AliasId, RevisionId, Time, Version};
+use super::plan::{AliasPlan, Defaults, Engine, OnNoData, OnOutage, Plan};
 use super::run::Services;
 use super::state::{Entry, Happening, Phase, State, Why};
 use super::strategy::Strategy;
@@ -15,16 +15,11 @@ use super::{Error, RolledBack};
 ///
 /// # Errors
 /// S3 cannot be reached.
-pub async fn record(
-    services: &Services,
-    function: &FunctionName,
-    alias: &AliasName,
-    done: &RolledBack,
-) -> Result<Option<Version>, Error> {
+pub async fn record(services: &Services, id: &AliasId, done: &RolledBack) -> Result<Option<Version>, Error> {
     let Some((old, new)) = versions(done) else { return Ok(None) };
     // Only to know the code again; the record does without.
-    let code = services.driver.code_sha256(new).await.ok().flatten();
-    let state = state(function, alias, (old, new), code, services.clock.now());
+    let code = services.driver(id).code_sha256(new).await.ok().flatten();
+    let state = state(id, (old, new), code, services.clock.now());
     services.store.note(&state).await?;
     Ok(Some(new))
 }
@@ -36,26 +31,22 @@ fn versions(done: &RolledBack) -> Option<(Version, Version)> {
     Some((old.parse().ok()?, new.parse().ok()?))
 }
 
-fn state(
-    function: &FunctionName,
-    alias: &AliasName,
-    (old, new): (Version, Version),
-    new_code_sha256: Option<String>,
-    now: Time,
-) -> State {
+fn state(id: &AliasId, (old, new): (Version, Version), new_code_sha256: Option<String>, now: Time) -> State {
     let plan = Plan {
-        function: function.clone(),
-        alias: alias.clone(),
-        old,
-        new,
-        new_code_sha256,
-        strategy: Strategy::AllAtOnce,
-        criteria: Criteria {
-            alpha: Defaults::ALPHA,
-            limits: Vec::new(),
-            baseline: Baseline { phi: 1.0, ..Baseline::default() },
-            timeout_s: 0,
-        },
+        engine: Engine::Alias,
+        aliases: vec![AliasPlan {
+            id: id.clone(),
+            old,
+            new,
+            new_code_sha256,
+            strategy: Strategy::AllAtOnce,
+            criteria: Criteria {
+                alpha: Defaults::ALPHA,
+                limits: Vec::new(),
+                baseline: Baseline { phi: 1.0, ..Baseline::default() },
+                timeout_s: 0,
+            },
+        }],
         alarms: Vec::new(),
         ignored_alarms: Vec::new(),
         bake_s: 0,
@@ -64,13 +55,17 @@ fn state(
         on_no_data: OnNoData::default(),
         outage_s: Defaults::OUTAGE.as_secs(),
         on_outage: OnOutage::default(),
+        observe_only: false,
+        probe: false,
+        warm_up: None,
+        hooks: Vec::new(),
         settle: None,
         created: now,
     };
     let left = Content::whole(old);
     let seen = Seen { content: left.clone(), revision: RevisionId(String::new()) };
-    let mut state = State::new(plan, seen);
-    state.phase = Phase::RolledBack { why: Why::ByHand, left };
+    let mut state = State::new(plan, vec![seen]);
+    state.phase = Phase::RolledBack { why: Why::ByHand, left: vec![left] };
     state.entries.push_back(Entry { at: now, what: Happening::RolledBack });
     state
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::analysis::alarms::{AlarmReading, AlarmState};
 use super::analysis::{self, Baseline, Counts, Minute};
-use super::names::{AliasName, FunctionName, Time, Version};
-use super::plan::Plan;
-use super::state::Reading;
+use super::names::{AliasId, AliasName, FunctionName, Time, Version};
+use super::plan::{AliasPlan, Plan};
+use super::state::{AliasReading, Reading};
 use crate::aws;
 use crate::aws::cloudwatch::{self, CloudWatch, Series};
 
@@ -18,11 +18,11 @@ const MOST_MINUTES: i64 = 180;
 
 type Values = BTreeMap<String, BTreeMap<i64, f64>>;
 
-/// Reads minutes `from` up to now, and the alarms. From `whole_from` on the alias has only the new
-/// version, and the series by version are not there any more.
+/// Reads minutes `from` up to now of every alias, and the alarms. From `whole_from` on the aliases have
+/// only the new versions, and the series by version are not there any more.
 ///
 /// # Errors
-/// Either cannot be read.
+/// Any of them cannot be read.
 pub async fn read(
     cloudwatch: &CloudWatch,
     plan: &Plan,
@@ -30,22 +30,35 @@ pub async fn read(
     whole_from: Option<i64>,
     now: Time,
 ) -> Result<Reading, aws::Error> {
+    let alarms = read_alarms(cloudwatch, &plan.alarms);
+    let mut aliases = Vec::new();
+    for alias in &plan.aliases {
+        aliases.push(read_alias(cloudwatch, alias, from, whole_from, now).await?);
+    }
+    Ok(Reading { aliases, alarms: alarms.await? })
+}
+
+async fn read_alias(
+    cloudwatch: &CloudWatch,
+    plan: &AliasPlan,
+    from: i64,
+    whole_from: Option<i64>,
+    now: Time,
+) -> Result<AliasReading, aws::Error> {
     let from = from.max(now.minute() - MOST_MINUTES);
     let thresholds = plan.criteria.slow_thresholds_ms();
-    let mut series = counts("o", &plan.function, &plan.alias, Some(plan.old), &thresholds);
-    series.extend(counts("n", &plan.function, &plan.alias, Some(plan.new), &thresholds));
-    series.extend(counts("a", &plan.function, &plan.alias, None, &thresholds));
-    series.push(one("throttles", "Throttles", "Sum", dimensions(&plan.function, &plan.alias, None), 60));
-    series.push(one("longest", "Duration", "Maximum", dimensions(&plan.function, &plan.alias, None), 60));
+    let AliasId { function, alias } = &plan.id;
+    let mut series = counts("o", function, alias, Some(plan.old), &thresholds);
+    series.extend(counts("n", function, alias, Some(plan.new), &thresholds));
+    series.extend(counts("a", function, alias, None, &thresholds));
+    series.push(one("throttles", "Throttles", "Sum", dimensions(function, alias, None), 60));
+    series.push(one("longest", "Duration", "Maximum", dimensions(function, alias, None), 60));
     let until = now.minute() + 1;
-    let (values, alarms) = tokio::join!(
-        async {
-            if from >= until { Ok(Values::new()) } else { cloudwatch.metric_data(&series, from * 60, until * 60).await }
-        },
-        read_alarms(cloudwatch, &plan.alarms)
-    );
-    let values = values?;
-    Ok(Reading { minutes: minutes(&values, whole_from, now), longest_ms: longest_ms(&values), alarms: alarms? })
+    let values = match from >= until {
+        true => Values::new(),
+        false => cloudwatch.metric_data(&series, from * 60, until * 60).await?,
+    };
+    Ok(AliasReading { minutes: minutes(&values, whole_from, now), longest_ms: longest_ms(&values) })
 }
 
 /// The alarms' states; one that is not there is [`AlarmState::Missing`].

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
-use super::names::{AliasName, FunctionName, Time};
+use super::names::{AliasId, Time};
+use super::plan::AliasPlan;
 use super::state::{Happening, Phase, State};
 
-/// The format that is written. A newer one is refused, an older one is read.
-pub const FORMAT: u32 = 1;
+/// The format that is written. Another one is refused.
+pub const FORMAT: u32 = 2;
 /// A journal is some tens of kilobytes: entries and minutes are bounded.
 const LARGEST_BYTES: usize = 4 << 20;
 
@@ -52,6 +53,9 @@ pub enum Damage {
     /// Written by a newer samara.
     #[error("it has format {0}, which this samara does not know")]
     Newer(u32),
+    /// Written by an older samara.
+    #[error("it has format {0}; finish that rollout with the samara that began it")]
+    Older(u32),
     /// Not JSON, or not of this form.
     #[error("it is not a journal of samara's: {0}")]
     NotAJournal(String),
@@ -79,103 +83,152 @@ impl Record {
         }
         Ok(bytes)
     }
+}
 
-    /// Reads the journal of an alias.
+/// What an alias's object holds: the journal, or the name of the alias whose object does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// The journal.
+    Journal(Box<Record>),
+    /// It moves with others, and the first of them has the journal.
+    Pointer(Pointer),
+}
+
+/// Stands in for the journal at every alias of a set but the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// The format.
+    pub format: u32,
+    /// The rollout's own name.
+    pub id: String,
+    /// The alias that has the journal.
+    pub set: AliasId,
+}
+
+impl Object {
+    /// Reads the object of an alias.
     ///
     /// # Errors
-    /// It is damaged, newer, or about another alias.
-    pub fn from_bytes(bytes: &[u8], function: &FunctionName, alias: &AliasName) -> Result<Self, Damage> {
+    /// It is damaged, newer, older, or about another alias.
+    pub fn from_bytes(bytes: &[u8], alias: &AliasId) -> Result<Self, Damage> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
+            set: Option<AliasId>,
         }
         if bytes.len() > LARGEST_BYTES {
             return Err(Damage::TooLarge(bytes.len()));
         }
         let not_ours = |error: serde_json::Error| Damage::NotAJournal(error.to_string());
         let head: Head = serde_json::from_slice(bytes).map_err(not_ours)?;
-        if head.format > FORMAT {
-            return Err(Damage::Newer(head.format));
+        match head.format {
+            FORMAT => {}
+            newer if newer > FORMAT => return Err(Damage::Newer(newer)),
+            older => return Err(Damage::Older(older)),
         }
-        let record: Self = serde_json::from_slice(bytes).map_err(not_ours)?;
-        let plan = &record.state.plan;
-        if plan.function != *function || plan.alias != *alias {
-            return Err(Damage::Elsewhere(format!("{}:{}", plan.function, plan.alias)));
+        if head.set.is_some() {
+            return Ok(Self::Pointer(serde_json::from_slice(bytes).map_err(not_ours)?));
         }
+        let record: Record = serde_json::from_slice(bytes).map_err(not_ours)?;
         check(&record.state)?;
-        Ok(record)
+        if record.state.plan.of(alias).is_none() {
+            let ids: Vec<String> = record.state.plan.ids().iter().map(ToString::to_string).collect();
+            return Err(Damage::Elsewhere(ids.join(", ")));
+        }
+        Ok(Self::Journal(Box::new(record)))
     }
 }
 
-/// The contents that the alias had through us, as the entries tell it.
-pub fn replay(state: &State) -> Vec<Content> {
+/// The contents that an alias had through us, as the entries tell it.
+pub fn replay(state: &State, index: usize) -> Vec<Content> {
     let confirmed = state.entries.iter().filter_map(|entry| match &entry.what {
-        Happening::Confirmed { content } => Some(content.clone()),
+        Happening::Confirmed { alias, content } if *alias == index => Some(content.clone()),
         _ => None,
     });
-    std::iter::once(Content::whole(state.plan.old)).chain(confirmed).collect()
+    state.plan.aliases.get(index).map(AliasPlan::before).into_iter().chain(confirmed).collect()
 }
 
 fn check(state: &State) -> Result<(), Damage> {
     let plan = &state.plan;
     let wrong = |text: String| Err(Damage::Contradiction(text));
-    if plan.old == plan.new {
-        return wrong(format!("old and new are both version {}", plan.old));
+    if plan.aliases.is_empty() || plan.aliases.len() != state.aliases.len() {
+        return wrong(format!("it has {} aliases and plans for {}", state.aliases.len(), plan.aliases.len()));
     }
-    let alpha = plan.criteria.alpha;
-    if !(alpha > 0.0 && alpha < 1.0) {
-        return wrong(format!("alpha is {alpha}"));
+    if !plan.ids().is_sorted_by(|a, b| a < b) {
+        return wrong("its aliases are not in order".to_owned());
     }
-    let steps = plan.steps();
+    if plan.hooks.iter().any(|hook| hook.alias >= plan.aliases.len()) {
+        return wrong("a hook is of no alias".to_owned());
+    }
+    let steps = plan.timeline().len();
     if let Phase::Shifting { step, .. } = &state.phase
-        && *step >= steps.len()
+        && *step >= steps
     {
-        return wrong(format!("it is at step {} of {}", step + 1, steps.len()));
+        return wrong(format!("it is at step {} of {steps}", step + 1));
     }
-    // Whatever weight was meant is one of the plan's.
-    let allowed: BTreeSet<String> = (0..=steps.len())
-        .map(|step| plan.content(step).to_string())
-        .chain([Content::whole(plan.old).to_string()])
-        .collect();
-    for entry in &state.entries {
-        if let Happening::Intent { content } = &entry.what
-            && !allowed.contains(&content.to_string())
-        {
-            return wrong(format!("the plan has no {content}"));
+    for (index, alias) in plan.aliases.iter().enumerate() {
+        if alias.old == alias.new {
+            return wrong(format!("old and new are both version {}", alias.old));
         }
+        let alpha = alias.criteria.alpha;
+        if !(alpha > 0.0 && alpha < 1.0) {
+            return wrong(format!("alpha is {alpha}"));
+        }
+        // Whatever weight was meant is one of the plan's.
+        let allowed: BTreeSet<String> = (0..=steps)
+            .filter_map(|step| plan.content(index, step))
+            .chain([alias.before()])
+            .map(|content| content.to_string())
+            .collect();
+        for entry in &state.entries {
+            if let Happening::Intent { alias, content } = &entry.what
+                && *alias == index
+                && !allowed.contains(&content.to_string())
+            {
+                return wrong(format!("the plan has no {content}"));
+            }
+        }
+        check_story(state, index)?;
     }
-    // What the entries tell and what the state says must agree while nobody else has interfered.
-    let told = replay(state);
+    Ok(())
+}
+
+/// What the entries tell and what the state says must agree while nobody else has interfered.
+fn check_story(state: &State, index: usize) -> Result<(), Damage> {
+    /// Older entries may have been dropped from a longer story.
+    const WHOLE: usize = 1900;
+    let Some(alias) = state.aliases.get(index) else { return Ok(()) };
+    let told = replay(state, index);
     let interfered = state.entries.iter().any(|entry| {
         matches!(
             entry.what,
             Happening::Conflict { .. }
-                | Happening::PutBackByCloudFormation
+                | Happening::PutBackByCloudFormation { .. }
                 | Happening::Decided { .. }
                 | Happening::Accepted { .. }
                 | Happening::Overwriting { .. }
         )
     });
-    if !interfered && told.last().is_some_and(|last| *last != state.alias.content) && state.entries.len() < 900 {
-        return wrong(format!("the alias is said to have {}", state.alias.content));
+    let differs = told.last().is_some_and(|last| *last != alias.seen.content);
+    if !interfered && differs && state.entries.len() < WHOLE {
+        return Err(Damage::Contradiction(format!("the alias is said to have {}", alias.seen.content)));
     }
     Ok(())
 }
 
 /// Where the journal of an alias is, whatever stack it is in.
-pub fn current_key(function: &FunctionName, alias: &AliasName) -> String {
-    format!("rollouts/{function}/{alias}/current.json")
+pub fn current_key(id: &AliasId) -> String {
+    format!("rollouts/{}/{}/current.json", id.function, id.alias)
 }
 
 /// Below which finished journals are kept, oldest first by name.
-pub fn history_prefix(function: &FunctionName, alias: &AliasName) -> String {
-    format!("rollouts/{function}/{alias}/history/")
+pub fn history_prefix(id: &AliasId) -> String {
+    format!("rollouts/{}/{}/history/", id.function, id.alias)
 }
 
-/// Where a finished journal is kept.
-pub fn history_key(record: &Record) -> String {
-    let plan = &record.state.plan;
-    format!("{}{:015}-{}.json", history_prefix(&plan.function, &plan.alias), record.started.0.max(0), record.id)
+/// Where a finished journal is kept for one of its aliases.
+pub fn history_key(id: &AliasId, record: &Record) -> String {
+    format!("{}{:015}-{}.json", history_prefix(id), record.started.0.max(0), record.id)
 }
 
 #[cfg(test)]
@@ -187,26 +240,40 @@ mod tests {
 
     fn record() -> Record {
         let plan = plan("steps:10%:5m,50%:5m");
-        let alias = Seen { content: Content::whole(plan.old), revision: RevisionId("r".to_owned()) };
+        let alias = Seen { content: plan.aliases[0].before(), revision: RevisionId("r".to_owned()) };
         Record {
             format: FORMAT,
             id: "a1".to_owned(),
             nonce: "n".to_owned(),
             owner: None,
             started: Time(5),
-            state: State::new(plan, alias),
+            state: State::new(plan, vec![alias]),
         }
     }
 
+    fn hello() -> AliasId {
+        AliasId::new("hello".parse().unwrap(), "live".parse().unwrap())
+    }
+
     fn read(bytes: &[u8]) -> Result<Record, Damage> {
-        Record::from_bytes(bytes, &"hello".parse().unwrap(), &"live".parse().unwrap())
+        match Object::from_bytes(bytes, &hello())? {
+            Object::Journal(record) => Ok(*record),
+            Object::Pointer(pointer) => panic!("{pointer:?}"),
+        }
+    }
+
+    #[test]
+    fn a_pointer_is_told_from_a_journal() {
+        let pointer = Pointer { format: FORMAT, id: "a1".to_owned(), set: hello() };
+        let bytes = serde_json::to_vec(&pointer).unwrap();
+        assert_eq!(Object::from_bytes(&bytes, &hello()).unwrap(), Object::Pointer(pointer));
     }
 
     #[test]
     fn what_is_written_is_read_back() {
         let record = record();
         assert_eq!(read(&record.to_bytes().unwrap()).unwrap(), record);
-        assert_eq!(history_key(&record), "rollouts/hello/live/history/000000000000005-a1.json");
+        assert_eq!(history_key(&hello(), &record), "rollouts/hello/live/history/000000000000005-a1.json");
     }
 
     #[test]
@@ -216,7 +283,8 @@ mod tests {
             assert!(matches!(read(&bytes[..cut]), Err(Damage::NotAJournal(_))), "{cut}");
         }
         let text = String::from_utf8(bytes).unwrap();
-        assert_eq!(read(text.replacen("\"format\":1", "\"format\":2", 1).as_bytes()), Err(Damage::Newer(2)));
+        assert_eq!(read(text.replacen("\"format\":2", "\"format\":3", 1).as_bytes()), Err(Damage::Newer(3)));
+        assert_eq!(read(text.replacen("\"format\":2", "\"format\":1", 1).as_bytes()), Err(Damage::Older(1)));
         let other = text.replacen("\"function\":\"hello\"", "\"function\":\"other\"", 1);
         assert_eq!(read(other.as_bytes()), Err(Damage::Elsewhere("other:live".to_owned())));
     }
@@ -227,10 +295,10 @@ mod tests {
         wrong.state.phase = Phase::Shifting { step: 9, since: None };
         assert!(matches!(wrong.to_bytes(), Err(Damage::Contradiction(_))));
         let mut wrong = record();
-        wrong.state.plan.new = wrong.state.plan.old;
+        wrong.state.plan.aliases[0].new = wrong.state.plan.aliases[0].old;
         assert!(matches!(wrong.to_bytes(), Err(Damage::Contradiction(_))));
         let mut wrong = record();
-        wrong.state.alias.content = Content::whole("9".parse().unwrap());
+        wrong.state.aliases[0].seen.content = Content::whole("9".parse().unwrap());
         assert!(matches!(wrong.to_bytes(), Err(Damage::Contradiction(_))));
     }
 }

@@ -34,8 +34,10 @@ use analysis::limits::Limit;
 use analysis::{Baseline, Criteria};
 use content::{Content, Seen};
 use driver::alias::by_hand;
-use names::{AliasName, FunctionName, Time, Version};
-use plan::{Defaults, OnNoData, OnOutage, Plan, Refusal, SettlePlan};
+use names::{AliasId, AliasName, FunctionName, Time, Version};
+use plan::{
+    AliasPlan, Defaults, Engine, Hook, HookKind, HookTime, OnNoData, OnOutage, Plan, Refusal, SettlePlan, WarmUp,
+};
 use run::{Progress, Services, Signal, Sink, Verdict};
 use state::{Phase, Purpose, State, What};
 use store::Found;
@@ -46,18 +48,25 @@ pub use state::step;
 /// What a rollout is asked to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// The function.
-    pub function: FunctionName,
-    /// Its alias.
-    pub alias: AliasName,
-    /// The version that is to serve.
-    pub new: Version,
-    /// How the weight rises.
-    pub strategy: Strategy,
+    /// What is to move, at least one.
+    pub aliases: Vec<Target>,
     /// By what it is judged, and how long it waits.
     pub options: Options,
     /// What is left to be done with the stack at the end.
     pub settle: Option<SettlePlan>,
+}
+
+/// One alias that is to move.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Which.
+    pub id: AliasId,
+    /// The version that is to serve.
+    pub new: Version,
+    /// How the weight rises.
+    pub strategy: Strategy,
+    /// What checks this version before and after the traffic.
+    pub hooks: Vec<(HookTime, HookKind)>,
 }
 
 /// By what a rollout is judged, and how long it waits.
@@ -75,12 +84,18 @@ pub struct Options {
     pub min_requests: u64,
     /// … at most so much longer.
     pub max_hold: Duration,
-    /// And then?
-    pub on_no_data: OnNoData,
+    /// And then? Unless told: on, where a check before the traffic has passed, else hold.
+    pub on_no_data: Option<OnNoData>,
     /// When CloudWatch cannot be read for 15 minutes.
     pub on_outage: OnOutage,
     /// After so long it is taken back.
     pub timeout: Option<Duration>,
+    /// Whether evidence is only told of, and never acted on.
+    pub observe_only: bool,
+    /// Whether each alias is written as it is first, to prove that it may be.
+    pub probe: bool,
+    /// What is sent to the new versions before any traffic.
+    pub warm_up: Option<WarmUp>,
 }
 
 impl Default for Options {
@@ -92,9 +107,12 @@ impl Default for Options {
             bake: Defaults::BAKE,
             min_requests: Defaults::MIN_REQUESTS,
             max_hold: Defaults::MAX_HOLD,
-            on_no_data: OnNoData::default(),
+            on_no_data: None,
             on_outage: OnOutage::default(),
             timeout: None,
+            observe_only: false,
+            probe: false,
+            warm_up: None,
         }
     }
 }
@@ -203,15 +221,21 @@ impl Hint for Error {
     }
 }
 
-/// A plan, what the alias says, and what could not be found out.
+/// A plan, what the aliases say, and what could not be found out.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The plan.
     pub plan: Plan,
-    /// The alias, as it was read.
-    pub alias: Seen,
+    /// The aliases, as they were read, in the plan's order.
+    pub seen: Vec<Seen>,
     /// What a person should know before it starts.
     pub warnings: Vec<String>,
+}
+
+/// What was found out of one alias.
+struct PreparedAlias {
+    plan: AliasPlan,
+    seen: Seen,
 }
 
 /// Finds out everything that has to be known, and makes the plan. Changes nothing.
@@ -219,69 +243,113 @@ pub struct Prepared {
 /// # Errors
 /// Something speaks against it, or cannot be read.
 pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared, Error> {
-    let Request { function, alias, new, strategy, options, settle } = request;
-    let Services { driver, cloudwatch, clock, .. } = services;
-    let no_alias = || Error::NoAlias { function: function.clone(), alias: alias.clone() };
-    let seen = driver.read().await?.ok_or_else(no_alias)?;
-    let old: Version = seen.content.version.parse().map_err(|_| {
-        Error::Refused(vec![Refusal::NotPublished {
-            alias: format!("{function}:{alias}"),
-            version: seen.content.version.clone(),
-        }])
-    })?;
-    let now = clock.now();
-    let (facts, baseline, alarms) = tokio::join!(
-        driver.facts(seen.content.clone(), old, *new),
-        evidence::baseline(cloudwatch, function, alias, now),
-        evidence::read_alarms(cloudwatch, &options.alarms),
-    );
-    let (facts, mut warnings) = facts?;
-    // Who goes on blind later goes on blind now; everybody else finds out before anything is touched.
-    let goes_on_blind = options.on_outage == OnOutage::Continue;
-    let mut blind = |error: &aws::Error| warnings.push(format!("going on without metrics or alarms: {error}"));
-    let baseline = match baseline {
-        Err(error) if goes_on_blind => {
-            blind(&error);
-            Baseline { phi: 1.0, ..Baseline::default() }
+    let Request { aliases: targets, options, settle } = request;
+    let now = services.clock.now();
+    let mut targets: Vec<&Target> = targets.iter().collect();
+    targets.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut warnings = Vec::new();
+    let mut refusals = Vec::new();
+    let (mut aliases, mut seen) = (Vec::new(), Vec::new());
+    for target in &targets {
+        match prepare_alias(target, options, now, services, &mut warnings).await {
+            Ok(found) => {
+                aliases.push(found.plan);
+                seen.push(found.seen);
+            }
+            Err(Error::Refused(more)) => refusals.extend(more),
+            Err(error) => return Err(error),
         }
-        other => other?,
-    };
-    let alarms = match alarms {
+    }
+    let goes_on_blind = options.on_outage == OnOutage::Continue;
+    let alarms = match evidence::read_alarms(&services.cloudwatch, &options.alarms).await {
         Err(error) if goes_on_blind => {
-            blind(&error);
+            warnings.push(blind(&error));
             Vec::new()
         }
         other => other?,
     };
-    let all_at_once = strategy.steps().is_empty();
-    let mut refusals = plan::refusals(function, alias, old, *new, all_at_once, &facts);
     refusals.extend(alarm_refusals(&alarms, &options.ignored_alarms, &mut warnings));
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }
-    let of_new = facts.new.unwrap_or_default();
-    let timeout_s = facts.old.map_or(0, |old| old.timeout_s).max(of_new.timeout_s);
-    let limits = options.limits.clone();
+    let hooks: Vec<Hook> = targets
+        .iter()
+        .enumerate()
+        .flat_map(|(alias, target)| {
+            target.hooks.iter().map(move |(when, what)| Hook { alias, when: *when, what: what.clone() })
+        })
+        .collect();
+    let is_checked = hooks.iter().any(|hook| hook.when == HookTime::BeforeTraffic);
+    let unless_told = if is_checked { OnNoData::Continue } else { OnNoData::Hold };
     let plan = Plan {
-        function: function.clone(),
-        alias: alias.clone(),
-        old,
-        new: *new,
-        new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
-        strategy: strategy.clone(),
-        criteria: Criteria { alpha: Defaults::ALPHA, limits, baseline, timeout_s },
+        engine: Engine::Alias,
+        aliases,
         alarms: options.alarms.clone(),
         ignored_alarms: options.ignored_alarms.clone(),
         bake_s: options.bake.as_secs(),
         min_requests: options.min_requests,
         max_hold_s: options.max_hold.as_secs(),
-        on_no_data: options.on_no_data,
+        on_no_data: options.on_no_data.unwrap_or(unless_told),
         outage_s: Defaults::OUTAGE.as_secs(),
         on_outage: options.on_outage,
+        observe_only: options.observe_only,
+        probe: options.probe,
+        warm_up: options.warm_up.clone(),
+        hooks,
         settle: settle.clone(),
         created: now,
     };
-    Ok(Prepared { plan, alias: seen, warnings })
+    Ok(Prepared { plan, seen, warnings })
+}
+
+async fn prepare_alias(
+    target: &Target,
+    options: &Options,
+    now: Time,
+    services: &Services,
+    warnings: &mut Vec<String>,
+) -> Result<PreparedAlias, Error> {
+    let Target { id, new, strategy, .. } = target;
+    let driver = services.driver(id);
+    let no_alias = || Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() };
+    let seen = driver.read().await?.ok_or_else(no_alias)?;
+    let old: Version = seen.content.version.parse().map_err(|_| {
+        Error::Refused(vec![Refusal::NotPublished { alias: id.to_string(), version: seen.content.version.clone() }])
+    })?;
+    let (facts, baseline) = tokio::join!(
+        driver.facts(seen.content.clone(), old, *new),
+        evidence::baseline(&services.cloudwatch, &id.function, &id.alias, now),
+    );
+    let (facts, unknown) = facts?;
+    warnings.extend(unknown);
+    // Who goes on blind later goes on blind now; everybody else finds out before anything is touched.
+    let baseline = match baseline {
+        Err(error) if options.on_outage == OnOutage::Continue => {
+            warnings.push(blind(&error));
+            Baseline { phi: 1.0, ..Baseline::default() }
+        }
+        other => other?,
+    };
+    let all_at_once = strategy.steps().is_empty();
+    let refusals = plan::refusals(id, old, *new, all_at_once, &facts);
+    if !refusals.is_empty() {
+        return Err(Error::Refused(refusals));
+    }
+    let of_new = facts.new.unwrap_or_default();
+    let timeout_s = facts.old.map_or(0, |old| old.timeout_s).max(of_new.timeout_s);
+    let plan = AliasPlan {
+        id: id.clone(),
+        old,
+        new: *new,
+        new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
+        strategy: strategy.clone(),
+        criteria: Criteria { alpha: Defaults::ALPHA, limits: options.limits.clone(), baseline, timeout_s },
+    };
+    Ok(PreparedAlias { plan, seen })
+}
+
+fn blind(error: &aws::Error) -> String {
+    format!("going on without metrics or alarms: {error}")
 }
 
 fn alarm_refusals(readings: &[AlarmReading], ignored: &[String], warnings: &mut Vec<String>) -> Vec<Refusal> {
@@ -301,37 +369,41 @@ fn alarm_refusals(readings: &[AlarmReading], ignored: &[String], warnings: &mut 
     refusals
 }
 
-/// Refuses where the alias has a rollout already. Changes nothing.
+/// Refuses where an alias has a rollout already. Changes nothing.
 ///
 /// # Errors
 /// There is one ([`Error::Held`]), or the journal cannot be read.
-pub async fn ensure_not_held(services: &Services, function: &FunctionName, alias: &AliasName) -> Result<(), Error> {
-    match services.store.find().await? {
-        Some(found) if !found.record.state.is_finished() => Err(held(services, &found, function, alias)),
-        _ => Ok(()),
+pub async fn ensure_not_held(services: &Services, ids: &[AliasId]) -> Result<(), Error> {
+    for id in ids {
+        match services.store.find(id).await? {
+            Some(found) if !found.record.state.is_finished() => return Err(held(services, &found, id)),
+            _ => {}
+        }
     }
+    Ok(())
 }
 
-/// Refuses where the alias has a rollout already; moves a finished journal out of the way.
+/// Refuses where an alias has a rollout already; moves a finished journal out of the way.
 ///
 /// # Errors
 /// There is one ([`Error::Held`]), or the journal cannot be read.
-pub async fn ensure_free(services: &Services, function: &FunctionName, alias: &AliasName) -> Result<(), Error> {
-    let Some(found) = services.store.find().await? else { return Ok(()) };
-    if found.record.state.is_finished() {
-        services.store.retire_found(&found).await?;
-        return Ok(());
+pub async fn ensure_free(services: &Services, ids: &[AliasId]) -> Result<(), Error> {
+    ensure_not_held(services, ids).await?;
+    for id in ids {
+        if let Some(found) = services.store.find(id).await? {
+            services.store.retire_found(&found).await?;
+        }
     }
-    Err(held(services, &found, function, alias))
+    Ok(())
 }
 
-fn held(services: &Services, found: &Found, function: &FunctionName, alias: &AliasName) -> Error {
+fn held(services: &Services, found: &Found, id: &AliasId) -> Error {
     let alive = found.driver(&services.me, owner::is_alive);
     let holder = match (alive, &found.record.owner) {
         (Some(owner), _) | (None, Some(owner)) => owner.name.clone(),
         (None, None) => format!("its driver ({})", verdict::phase_words(&found.record.state)),
     };
-    Error::Held { alias: format!("{function}:{alias}"), holder, alive: alive.is_some() }
+    Error::Held { alias: id.to_string(), holder, alive: alive.is_some() }
 }
 
 /// Plans and runs a rollout to its end.
@@ -344,7 +416,8 @@ pub async fn start(
     signals: &mut mpsc::Receiver<Signal>,
     sink: Sink<'_>,
 ) -> Result<Verdict, Error> {
-    ensure_free(services, &request.function, &request.alias).await?;
+    let ids: Vec<AliasId> = request.aliases.iter().map(|target| target.id.clone()).collect();
+    ensure_free(services, &ids).await?;
     let prepared = prepare(request, services).await?;
     start_prepared(prepared, request.options.timeout, services, signals, sink).await
 }
@@ -364,50 +437,43 @@ pub async fn start_prepared(
         sink(Progress::Trouble { at: services.clock.now(), text: warning.clone() });
     }
     sink(Progress::Planned(Box::new(prepared.plan.clone())));
-    services.store.begin(services.clock.now()).await;
-    let state = State::new(prepared.plan, prepared.alias);
+    services.store.begin(prepared.plan.ids(), services.clock.now()).await;
+    let state = State::new(prepared.plan, prepared.seen);
     run::drive(state, What::Begin, services, signals, timeout, sink).await
 }
 
-/// Takes over a rollout that was left, or (to abort it) one that is driven elsewhere.
+/// Takes over a rollout that was left, or (to abort or pause it) one that is driven elsewhere.
 ///
 /// # Errors
-/// There is none; its driver lives (for anything that does not go back); the journal cannot be read.
+/// There is none; its driver lives (for anything that goes on); the journal cannot be read.
 pub async fn take_over(
-    function: &FunctionName,
-    alias: &AliasName,
+    id: &AliasId,
     purpose: Purpose,
     timeout: Option<Duration>,
     services: &Services,
     signals: &mut mpsc::Receiver<Signal>,
     sink: Sink<'_>,
 ) -> Result<Verdict, Error> {
-    let found = wait_for_driver(function, alias, purpose, services, sink).await?;
+    let found = wait_for_driver(id, purpose, services, sink).await?;
     services.store.take_over(&found).await;
     run::drive(found.record.state, What::TakeOver(purpose), services, signals, timeout, sink).await
 }
 
 /// A driver that died leaves a heartbeat that grows old; one that lives renews it.
-async fn wait_for_driver(
-    function: &FunctionName,
-    alias: &AliasName,
-    purpose: Purpose,
-    services: &Services,
-    sink: Sink<'_>,
-) -> Result<Found, Error> {
+async fn wait_for_driver(id: &AliasId, purpose: Purpose, services: &Services, sink: Sink<'_>) -> Result<Found, Error> {
     let patience: Time = services.clock.now() + store::STALE_AFTER * 2;
     let mut first_nonce: Option<String> = None;
     loop {
-        let none = || Error::NoRollout { alias: format!("{function}:{alias}") };
-        let found = services.store.find().await?.ok_or_else(none)?;
+        let none = || Error::NoRollout { alias: id.to_string() };
+        let found = services.store.find(id).await?.ok_or_else(none)?;
         let Some(driver) = found.driver(&services.me, owner::is_alive).cloned() else { return Ok(found) };
-        // Its next write will be refused by the fence: taking it back is safe at any time.
-        if purpose.goes_back() {
+        // Its next write will be refused by the fence: stopping it is safe at any time.
+        if purpose.interrupts() {
             return Ok(found);
         }
         let renewed = first_nonce.as_ref().is_some_and(|nonce| *nonce != found.record.nonce);
         if renewed || services.clock.now() > patience {
-            return Err(Error::Held { alias: format!("{function}:{alias}"), holder: driver.name, alive: true });
+            return Err(Error::Held { alias: id.to_string(), holder: driver.name, alive: true });
         }
         if first_nonce.is_none() {
             first_nonce = Some(found.record.nonce.clone());
@@ -434,12 +500,12 @@ pub struct Report {
 ///
 /// # Errors
 /// One of them cannot be read.
-pub async fn status(services: &Services, history: usize) -> Result<Report, Error> {
-    let alias = services.driver.read().await?;
-    let current = services.store.find().await?;
+pub async fn status(services: &Services, id: &AliasId, history: usize) -> Result<Report, Error> {
+    let alias = services.driver(id).read().await?;
+    let current = services.store.find(id).await?;
     let driver =
         current.as_ref().and_then(|found| found.driver(&services.me, owner::is_alive)).map(|owner| owner.name.clone());
-    let history = services.store.history(history).await?;
+    let history = services.store.history(id, history).await?;
     Ok(Report { alias, current, driver, history })
 }
 
@@ -458,14 +524,13 @@ pub struct RolledBack {
 /// The alias cannot be written, or somebody changes it at the same moment.
 pub async fn point_to(
     driver: &driver::alias::Driver,
-    function: &FunctionName,
-    alias: &AliasName,
+    id: &AliasId,
     seen: Seen,
     to: Version,
 ) -> Result<RolledBack, Error> {
     /// Lost answers and busy moments; a person waits for this.
     const ATTEMPTS: u32 = 8;
-    let name = || format!("{function}:{alias}");
+    let name = || id.to_string();
     let (from, to) = (seen.content.clone(), Content::whole(to));
     let mut seen = seen;
     let mut reason = String::new();
@@ -476,7 +541,9 @@ pub async fn point_to(
                 Ok(Some(now)) if now.content == to => return Ok(RolledBack { from, to }),
                 Ok(Some(now)) if now.content == from => seen = now,
                 Ok(Some(now)) => return Err(Error::Changed { alias: name(), found: now.content }),
-                Ok(None) => return Err(Error::NoAlias { function: function.clone(), alias: alias.clone() }),
+                Ok(None) => {
+                    return Err(Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() });
+                }
                 Err(error) => {
                     reason = error.to_string();
                     continue;
@@ -486,19 +553,19 @@ pub async fn point_to(
         match driver.write(&seen.revision, &to).await {
             Ok(_) => return Ok(RolledBack { from, to }),
             Err(state::WriteTrouble::Denied(error) | state::WriteTrouble::Gone(error)) => {
-                let by_hand = by_hand(function, alias, &to);
+                let by_hand = by_hand(id, &to);
                 return Err(Error::Write { alias: name(), reason: error, by_hand });
             }
             Err(trouble) => reason = format!("{trouble:?}"),
         }
     }
-    Err(Error::Write { alias: name(), reason, by_hand: by_hand(function, alias, &to) })
+    Err(Error::Write { alias: name(), reason, by_hand: by_hand(id, &to) })
 }
 
 /// The version that served before the last rollout, from the journal's history: only where what
 /// serves now is what that rollout brought.
-pub fn served_before(history: &[journal::Record], current: &Content) -> Option<Version> {
+pub fn served_before(history: &[journal::Record], id: &AliasId, current: &Content) -> Option<Version> {
     let last = history.iter().find(|record| record.state.phase == Phase::Succeeded)?;
-    let plan = &last.state.plan;
-    (*current == Content::whole(plan.new)).then_some(plan.old)
+    let (_, plan) = last.state.plan.of(id)?;
+    (*current == plan.after()).then_some(plan.old)
 }

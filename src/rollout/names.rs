@@ -146,6 +146,34 @@ impl fmt::Display for FunctionName {
     }
 }
 
+/// An alias of a function. Sorted by function, then alias: the order in which several are taken and
+/// moved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AliasId {
+    /// The function.
+    pub function: FunctionName,
+    /// Its alias.
+    pub alias: AliasName,
+}
+
+impl AliasId {
+    /// The alias of the function.
+    pub fn new(function: FunctionName, alias: AliasName) -> Self {
+        Self { function, alias }
+    }
+
+    /// `--function F --alias A`, for commands that a person can paste.
+    pub fn flags(&self) -> String {
+        format!("--function {} --alias {}", self.function, self.alias)
+    }
+}
+
+impl fmt::Display for AliasId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.function, self.alias)
+    }
+}
+
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis::sequential::{Parameters, resolution};
 use super::analysis::{ALPHA, Criteria, METRIC_DELAY};
 use super::content::Content;
-use super::names::{AliasName, FunctionName, Time, Version, Weight, show_duration};
+use super::names::{AliasId, Time, Version, Weight, show_duration};
 use super::strategy::{Step, Strategy};
 
 /// What happens when the new version gets too few requests to be judged.
@@ -60,13 +60,84 @@ pub struct SettlePlan {
     pub notification_arns: Vec<String>,
 }
 
-/// Everything that was decided before the first write; it does not change afterwards.
+/// Who moves the weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// samara, through the Lambda API.
+    #[default]
+    Alias,
+    /// CodeDeploy, during the stack's update; samara watches and stops it.
+    CodeDeploy,
+}
+
+/// What is sent to a new version before any traffic, so that its environments are there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmUp {
+    /// How many invocations.
+    pub invocations: u32,
+    /// The event of each.
+    pub event: serde_json::Value,
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookTime {
+    /// Before the new version gets any traffic.
+    BeforeTraffic,
+    /// When it served everything for the time of the bake.
+    AfterTraffic,
+}
+
+/// What a hook runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum HookKind {
+    /// A Lambda function.
+    Function {
+        /// Its name or ARN.
+        name: String,
+    },
+    /// A command on the machine that drives.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+    /// Recorded events with expected answers, sent to the new version.
+    Events {
+        /// The folder that they are in.
+        folder: std::path::PathBuf,
+    },
+}
+
+/// A check of the new version; when it fails, the old one stays or comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Of which alias (an index into [`Plan::aliases`]).
+    pub alias: usize,
+    /// When it runs.
+    pub when: HookTime,
+    /// What it runs.
+    pub what: HookKind,
+}
+
+impl std::fmt::Display for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.what {
+            HookKind::Function { name } => write!(f, "function {name}"),
+            HookKind::Command { command } => write!(f, "command {}", command.join(" ")),
+            HookKind::Events { folder } => write!(f, "the events in {}", folder.display()),
+        }
+    }
+}
+
+/// One alias that moves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The function.
-    pub function: FunctionName,
-    /// Its alias.
-    pub alias: AliasName,
+pub struct AliasPlan {
+    /// Which.
+    #[serde(flatten)]
+    pub id: AliasId,
     /// The version that serves now.
     pub old: Version,
     /// The version that is to serve.
@@ -78,13 +149,35 @@ pub struct Plan {
     pub strategy: Strategy,
     /// By what it is judged.
     pub criteria: Criteria,
+}
+
+/// A step of all aliases together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupStep {
+    /// The new version's share, one an alias.
+    pub weights: Vec<Weight>,
+    /// How long it is held at least.
+    pub hold: Duration,
+    /// Whether it then waits for a person.
+    pub pause: bool,
+}
+
+/// Everything that was decided before the first write; it does not change afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Who moves the weight.
+    #[serde(default)]
+    pub engine: Engine,
+    /// What moves, at least one, sorted: the moves within a step are made in this order, and the
+    /// first one's journal is that of all.
+    pub aliases: Vec<AliasPlan>,
     /// Alarms that take it back.
     pub alarms: Vec<String>,
     /// Of these, those that may be in ALARM until they have been OK once.
     pub ignored_alarms: Vec<String>,
     /// How long it is watched at 100 %.
     pub bake_s: u64,
-    /// A step lasts until the new version has served so many requests in judged minutes …
+    /// A step lasts until each new version has served so many requests in judged minutes …
     pub min_requests: u64,
     /// … at most so much longer.
     pub max_hold_s: u64,
@@ -94,6 +187,18 @@ pub struct Plan {
     pub outage_s: u64,
     /// … then this.
     pub on_outage: OnOutage,
+    /// Whether evidence is only told of, and never acted on.
+    #[serde(default)]
+    pub observe_only: bool,
+    /// Whether each alias is written as it is first, to prove that it may be.
+    #[serde(default)]
+    pub probe: bool,
+    /// What is sent to the new versions before any traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
+    /// What checks the new versions before and after the traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
     /// What is left to be done with the stack at the end.
     pub settle: Option<SettlePlan>,
     /// When it was made.
@@ -130,38 +235,145 @@ pub struct Stage {
     pub pause: bool,
 }
 
-impl Plan {
-    /// The steps below 100 %.
-    pub fn steps(&self) -> Vec<Step> {
-        self.strategy.steps()
+impl AliasPlan {
+    /// The old version alone.
+    pub fn before(&self) -> Content {
+        Content::whole(self.old)
     }
 
-    /// The weight of a step.
-    pub fn weight(&self, step: usize) -> Weight {
-        self.steps().get(step).map_or(Weight::FULL, |step| step.weight)
+    /// The new version alone.
+    pub fn after(&self) -> Content {
+        Content::whole(self.new)
     }
 
-    /// What the alias says at a step.
-    pub fn content(&self, step: usize) -> Content {
-        match self.steps().get(step) {
-            Some(step) => Content::split(self.old, self.new, step.weight),
-            None => Content::whole(self.new),
+    /// How many points more errors the first step would notice at the last hour's traffic; `None`
+    /// when it could not tell anything.
+    pub fn resolution(&self) -> Option<f64> {
+        let step = self.strategy.steps().first().copied()?;
+        let baseline = &self.criteria.baseline;
+        let minutes = (step.hold.as_secs_f64() / 60.0).max(1.0);
+        let n = baseline.n as f64 / 60.0 * minutes;
+        let (new_n, old_n) = (n * step.weight.fraction(), n * (1.0 - step.weight.fraction()));
+        if new_n < 1.0 {
+            return None;
         }
+        let rate = baseline.errors as f64 / (baseline.n as f64).max(1.0);
+        let parameters = Parameters::errors(self.criteria.alpha, baseline.phi.max(1.0));
+        let noticed = resolution(&parameters, old_n, old_n * rate, new_n, 0.6);
+        (noticed <= 1.0).then_some((noticed - rate).max(0.0))
+    }
+
+    fn describe_resolution(&self) -> String {
+        match (self.strategy.steps().first(), self.resolution()) {
+            (None, _) => "nothing to compare with: only the bake at 100 % and the alarms judge".to_owned(),
+            (Some(_), Some(points)) => format!(
+                "{} would notice +{:.1} points of errors or more at the last hour's traffic",
+                self.strategy,
+                points * 100.0
+            ),
+            (Some(_), None) => format!(
+                "{} requests in the last hour: the first step alone cannot tell a worse version",
+                self.criteria.baseline.n
+            ),
+        }
+    }
+}
+
+impl Plan {
+    /// The aliases that move.
+    pub fn ids(&self) -> Vec<AliasId> {
+        self.aliases.iter().map(|alias| alias.id.clone()).collect()
+    }
+
+    /// The alias whose journal is that of all. A plan without any alias does not pass
+    /// [`super::journal`]'s check.
+    pub fn first(&self) -> Option<&AliasPlan> {
+        self.aliases.first()
+    }
+
+    /// The plan of one alias, with its index.
+    pub fn of(&self, id: &AliasId) -> Option<(usize, &AliasPlan)> {
+        self.aliases.iter().enumerate().find(|(_, alias)| alias.id == *id)
+    }
+
+    /// The steps below 100 %. Aliases with one and the same strategy take its steps together; where
+    /// they differ, each takes its own at its own time, and all wait for the slowest before the last
+    /// raise, which they make together.
+    pub fn timeline(&self) -> Vec<GroupStep> {
+        let alone: Vec<Vec<Step>> = self.aliases.iter().map(|alias| alias.strategy.steps()).collect();
+        let Some(first) = alone.first() else { return Vec::new() };
+        if alone.iter().all(|steps| steps == first) {
+            return first
+                .iter()
+                .map(|step| GroupStep { weights: vec![step.weight; alone.len()], hold: step.hold, pause: step.pause })
+                .collect();
+        }
+        let begins = |steps: &[Step]| {
+            let mut at = Duration::ZERO;
+            steps
+                .iter()
+                .map(|step| {
+                    at += step.hold;
+                    (at - step.hold, *step)
+                })
+                .collect::<Vec<_>>()
+        };
+        let alone: Vec<Vec<(Duration, Step)>> = alone.iter().map(|steps| begins(steps)).collect();
+        let ends = |step: &(Duration, Step)| step.0 + step.1.hold;
+        let last = alone.iter().flatten().map(ends).max().unwrap_or_default();
+        let pauses = alone.iter().flatten().filter(|step| step.1.pause).map(ends);
+        let mut times: Vec<Duration> = alone.iter().flatten().map(|(at, _)| *at).chain(pauses).chain([last]).collect();
+        times.sort();
+        times.dedup();
+        times
+            .iter()
+            .zip(times.iter().skip(1))
+            .map(|(from, to)| {
+                let at = |steps: &Vec<(Duration, Step)>| {
+                    steps.iter().rev().find(|(begin, _)| begin <= from).map_or(Weight::ZERO, |(_, step)| step.weight)
+                };
+                let pause = alone.iter().flatten().any(|step| step.1.pause && ends(step) == *to);
+                GroupStep { weights: alone.iter().map(at).collect(), hold: *to - *from, pause }
+            })
+            .collect()
+    }
+
+    /// The largest weight of a step.
+    pub fn weight(&self, step: usize) -> Weight {
+        self.timeline().get(step).and_then(|step| step.weights.iter().copied().max()).unwrap_or(Weight::FULL)
+    }
+
+    /// What an alias says at a step.
+    pub fn content(&self, alias: usize, step: usize) -> Option<Content> {
+        let plan = self.aliases.get(alias)?;
+        Some(match self.timeline().get(step) {
+            Some(step) => Content::split(plan.old, plan.new, step.weights.get(alias).copied().unwrap_or_default()),
+            None => plan.after(),
+        })
+    }
+
+    /// Checks that run at this time, with their index.
+    pub fn hooks_at(&self, when: HookTime) -> impl Iterator<Item = (usize, &Hook)> {
+        self.hooks.iter().enumerate().filter(move |(_, hook)| hook.when == when)
     }
 
     /// The barrier: the last step's minutes have to be complete before the last raise.
     pub fn barrier(&self) -> Duration {
-        let longest = Duration::from_millis(self.criteria.baseline.longest_ms);
-        METRIC_DELAY + longest.min(Duration::from_secs(self.criteria.timeout_s))
+        let longest = self.aliases.iter().map(|alias| {
+            let longest = Duration::from_millis(alias.criteria.baseline.longest_ms);
+            longest.min(Duration::from_secs(alias.criteria.timeout_s))
+        });
+        METRIC_DELAY + longest.max().unwrap_or_default()
     }
 
-    /// Weights and their earliest times.
+    /// Weights and their earliest times. Where aliases differ, the largest weight of each step.
     pub fn stages(&self) -> Vec<Stage> {
         let mut at = 0;
         let mut stages = Vec::new();
-        for step in self.steps() {
+        for step in self.timeline() {
             let hold_s = step.hold.as_secs();
-            stages.push(Stage { weight: step.weight, earliest_s: at, hold_s, pause: step.pause });
+            let weight = step.weights.iter().copied().max().unwrap_or_default();
+            stages.push(Stage { weight, earliest_s: at, hold_s, pause: step.pause });
             at += hold_s;
         }
         if !stages.is_empty() {
@@ -177,29 +389,19 @@ impl Plan {
         Duration::from_secs(last.map_or(0, |stage| stage.earliest_s + stage.hold_s))
     }
 
-    /// How many points more errors the first step would notice at the last hour's traffic; `None`
-    /// when it could not tell anything.
-    pub fn resolution(&self) -> Option<f64> {
-        let step = self.steps().first().copied()?;
-        let baseline = &self.criteria.baseline;
-        let minutes = (step.hold.as_secs_f64() / 60.0).max(1.0);
-        let n = baseline.n as f64 / 60.0 * minutes;
-        let (new_n, old_n) = (n * step.weight.fraction(), n * (1.0 - step.weight.fraction()));
-        if new_n < 1.0 {
-            return None;
-        }
-        let rate = baseline.errors as f64 / (baseline.n as f64).max(1.0);
-        let parameters = Parameters::errors(self.criteria.alpha, baseline.phi.max(1.0));
-        let noticed = resolution(&parameters, old_n, old_n * rate, new_n, 0.6);
-        (noticed <= 1.0).then_some((noticed - rate).max(0.0))
-    }
-
     /// The plan in plain words, a line each.
     pub fn describe(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{}:{} goes from version {} to version {} by {}",
-            self.function, self.alias, self.old, self.new, self.strategy
-        )];
+        let mut lines: Vec<String> = self
+            .aliases
+            .iter()
+            .map(|alias| {
+                format!("{} goes from version {} to version {} by {}", alias.id, alias.old, alias.new, alias.strategy)
+            })
+            .collect();
+        if self.aliases.len() > 1 {
+            lines.push("  they step together, and one that is worse takes all of them back".to_owned());
+        }
+        lines.extend(self.describe_before());
         for stage in self.stages() {
             let at = show_duration(Duration::from_secs(stage.earliest_s));
             let hold = show_duration(Duration::from_secs(stage.hold_s));
@@ -211,23 +413,12 @@ impl Plan {
             };
             lines.push(format!("  +{at:<7} {:>6}  {what}", stage.weight.to_string()));
         }
-        lines.push(self.describe_judges());
-        let percent = |rate: f64| rate * 100.0;
-        match (self.steps().first(), self.resolution()) {
-            (None, _) => {
-                lines.push("  nothing to compare with: only the bake at 100 % and the alarms judge".to_owned());
-            }
-            (Some(_), Some(points)) => {
-                lines.push(format!(
-                    "  {} would notice +{:.1} points of errors or more at the last hour's traffic",
-                    self.strategy,
-                    percent(points)
-                ));
-            }
-            (Some(_), None) => lines.push(format!(
-                "  {} requests in the last hour: the first step alone cannot tell a worse version",
-                self.criteria.baseline.n
-            )),
+        for (_, hook) in self.hooks_at(HookTime::AfterTraffic) {
+            lines.push(format!("  after it: {hook} has to succeed"));
+        }
+        lines.extend(self.describe_judges());
+        if self.observe_only {
+            lines.push("  what the evidence says is told, not acted on; alarms are".to_owned());
         }
         if let Some(settle) = &self.settle {
             lines.push(format!("  then stack {} is settled on the new version", settle.stack));
@@ -235,17 +426,38 @@ impl Plan {
         lines
     }
 
-    fn describe_judges(&self) -> String {
-        let mut judges = vec![format!("errors of new against old (bound {:.0})", 1.0 / self.criteria.alpha)];
-        if self.criteria.tau_ms().is_some() {
-            judges.push(format!("slow requests (over {:.0} ms)", self.criteria.tau_ms().unwrap_or_default()));
+    fn describe_before(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.probe {
+            lines.push("  before it: each alias is written as it is, to prove that it may be".to_owned());
         }
-        judges.extend(self.criteria.limits.iter().map(|limit| format!("limit {limit}")));
-        judges.extend(self.alarms.iter().map(|alarm| {
+        if let Some(warm_up) = &self.warm_up {
+            lines.push(format!("  before it: {} invocations of each new version", warm_up.invocations));
+        }
+        for (_, hook) in self.hooks_at(HookTime::BeforeTraffic) {
+            lines.push(format!("  before it: {hook} has to succeed"));
+        }
+        lines
+    }
+
+    fn describe_judges(&self) -> Vec<String> {
+        let alarms = self.alarms.iter().map(|alarm| {
             let ignored = if self.ignored_alarms.contains(alarm) { " (ignored until it has been OK)" } else { "" };
             format!("alarm {alarm}{ignored}")
-        }));
-        format!("  judged by {}", judges.join(", "))
+        });
+        let alarms: Vec<String> = alarms.collect();
+        let mut lines = Vec::new();
+        for alias in &self.aliases {
+            let criteria = &alias.criteria;
+            let mut judges = vec![format!("errors of new against old (bound {:.0})", 1.0 / criteria.alpha)];
+            judges.extend(criteria.tau_ms().map(|tau_ms| format!("slow requests (over {tau_ms:.0} ms)")));
+            judges.extend(criteria.limits.iter().map(|limit| format!("limit {limit}")));
+            judges.extend(alarms.iter().cloned());
+            let of = if self.aliases.len() > 1 { format!("{} ", alias.id) } else { String::new() };
+            lines.push(format!("  {of}judged by {}", judges.join(", ")));
+            lines.push(format!("  {of}{}", alias.describe_resolution()));
+        }
+        lines
     }
 }
 
@@ -310,7 +522,7 @@ pub enum Refusal {
     #[error("version {version} of {function} does not exist")]
     NoVersion {
         /// The function.
-        function: FunctionName,
+        function: String,
         /// The version.
         version: Version,
     },
@@ -388,15 +600,8 @@ impl crate::hint::Hint for Refusal {
 }
 
 /// Everything that speaks against beginning, from what was found out.
-pub fn refusals(
-    function: &FunctionName,
-    alias: &AliasName,
-    old: Version,
-    new: Version,
-    all_at_once: bool,
-    facts: &Facts,
-) -> Vec<Refusal> {
-    let name = || format!("{function}:{alias}");
+pub fn refusals(id: &AliasId, old: Version, new: Version, all_at_once: bool, facts: &Facts) -> Vec<Refusal> {
+    let name = || id.to_string();
     let mut refusals = Vec::new();
     if facts.content.is_split() {
         return vec![Refusal::WeightsPresent { alias: name(), content: facts.content.clone() }];
@@ -409,7 +614,7 @@ pub fn refusals(
     }
     for (version, found) in [(old, &facts.old), (new, &facts.new)] {
         match found {
-            None => refusals.push(Refusal::NoVersion { function: function.clone(), version }),
+            None => refusals.push(Refusal::NoVersion { function: id.function.to_string(), version }),
             Some(found) if found.state == "Failed" => refusals.push(Refusal::NotUsable {
                 version,
                 state: found.state.clone(),
@@ -443,13 +648,15 @@ pub(super) mod tests {
     pub(in crate::rollout) fn plan(strategy: &str) -> Plan {
         let baseline = Baseline { n: 36_000, errors: 180, phi: 1.0, longest_ms: 900, ..Baseline::default() };
         Plan {
-            function: "hello".parse().unwrap(),
-            alias: "live".parse().unwrap(),
-            old: "7".parse().unwrap(),
-            new: "8".parse().unwrap(),
-            new_code_sha256: None,
-            strategy: strategy.parse().unwrap(),
-            criteria: Criteria { alpha: ALPHA, limits: Vec::new(), baseline, timeout_s: 30 },
+            engine: Engine::Alias,
+            aliases: vec![AliasPlan {
+                id: AliasId::new("hello".parse().unwrap(), "live".parse().unwrap()),
+                old: "7".parse().unwrap(),
+                new: "8".parse().unwrap(),
+                new_code_sha256: None,
+                strategy: strategy.parse().unwrap(),
+                criteria: Criteria { alpha: ALPHA, limits: Vec::new(), baseline, timeout_s: 30 },
+            }],
             alarms: vec!["errors".to_owned()],
             ignored_alarms: Vec::new(),
             bake_s: 300,
@@ -458,6 +665,10 @@ pub(super) mod tests {
             on_no_data: OnNoData::Hold,
             outage_s: 900,
             on_outage: OnOutage::Rollback,
+            observe_only: false,
+            probe: false,
+            warm_up: None,
+            hooks: Vec::new(),
             settle: None,
             created: Time(0),
         }
@@ -477,18 +688,43 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn aliases_with_different_strategies_wait_for_each_other_before_the_last_raise() {
+        let mut plan = plan("steps:10%:5m,50%:5m");
+        for (function, strategy) in [("other", "canary:20%:7m"), ("third", "AllAtOnce")] {
+            let mut alias = plan.aliases[0].clone();
+            alias.id.function = function.parse().unwrap();
+            alias.strategy = strategy.parse().unwrap();
+            plan.aliases.push(alias);
+        }
+        let told: Vec<String> = plan
+            .timeline()
+            .iter()
+            .map(|step| {
+                format!(
+                    "{:?} {}",
+                    step.weights.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    step.hold.as_secs()
+                )
+            })
+            .collect();
+        assert_eq!(told, [r#"["10%", "20%", "0%"] 300"#, r#"["50%", "20%", "0%"] 300"#]);
+        assert_eq!(plan.content(2, 0), Some(Content::whole(plan.aliases[2].old)));
+        assert_eq!(plan.content(2, 2), Some(Content::whole(plan.aliases[2].new)));
+    }
+
+    #[test]
     fn resolution_is_that_of_the_analysis() {
         // 10 requests a second, 0.5 %: +3.5 points, as ANALYSIS has it for these counts.
-        let points = plan("Canary10Percent5Minutes").resolution().unwrap();
+        let points = plan("Canary10Percent5Minutes").aliases[0].resolution().unwrap();
         assert!((0.028..0.036).contains(&points), "{points}");
         let mut quiet = plan("Canary10Percent5Minutes");
-        quiet.criteria.baseline.n = 30;
-        assert_eq!(quiet.resolution(), None);
+        quiet.aliases[0].criteria.baseline.n = 30;
+        assert_eq!(quiet.aliases[0].resolution(), None);
     }
 
     #[test]
     fn everything_that_speaks_against_it_is_named_at_once() {
-        let plan = plan("AllAtOnce");
+        let plan = plan("AllAtOnce").aliases.remove(0);
         let version =
             |role: &str| VersionFacts { role: role.to_owned(), state: "Active".to_owned(), ..VersionFacts::default() };
         let facts = Facts {
@@ -497,16 +733,16 @@ pub(super) mod tests {
             new: Some(version("b")),
             provisioned: true,
         };
-        let found = refusals(&plan.function, &plan.alias, plan.old, plan.new, false, &facts);
+        let found = refusals(&plan.id, plan.old, plan.new, false, &facts);
         assert!(matches!(
             found.as_slice(),
             [Refusal::Provisioned { .. }, Refusal::Differ { what: "execution roles", .. }]
         ));
         let split = Facts { content: Content::split(plan.old, plan.new, Weight::percent(10)), ..facts.clone() };
-        let found = refusals(&plan.function, &plan.alias, plan.old, plan.new, false, &split);
+        let found = refusals(&plan.id, plan.old, plan.new, false, &split);
         assert!(matches!(found.as_slice(), [Refusal::WeightsPresent { .. }]));
         let gone = Facts { new: None, provisioned: false, ..facts };
-        let found = refusals(&plan.function, &plan.alias, plan.old, plan.new, true, &gone);
+        let found = refusals(&plan.id, plan.old, plan.new, true, &gone);
         assert!(matches!(found.as_slice(), [Refusal::NoVersion { .. }]));
     }
 }

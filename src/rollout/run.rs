@@ -13,12 +13,13 @@ use super::analysis::Standing;
 use super::clock::Clock;
 use super::driver::alias::Driver;
 use super::journal::Owner;
-use super::names::Time;
+use super::names::{AliasId, Time};
 use super::plan::{Plan, SettlePlan};
-use super::state::{Action, Entry, Event, Phase, State, Stop, What, Why, step};
+use super::state::{Action, Entry, Event, Phase, State, Stop, TaskTrouble, What, Why, step};
 use super::store::{Store, WriteError};
 use super::{Error, evidence};
 use crate::aws::cloudwatch::CloudWatch;
+use crate::aws::lambda::Lambda;
 use crate::pace::Pace;
 
 /// How often time is told to the machine.
@@ -38,8 +39,8 @@ pub trait Settle: Send + Sync {
 /// Everything that a rollout needs of the world.
 #[derive(Clone)]
 pub struct Services {
-    /// The alias.
-    pub driver: Driver,
+    /// The aliases.
+    pub lambda: Lambda,
     /// Metrics and alarms.
     pub cloudwatch: CloudWatch,
     /// The journal.
@@ -52,9 +53,16 @@ pub struct Services {
     pub settle: Option<Arc<dyn Settle>>,
 }
 
+impl Services {
+    /// What reads and writes an alias.
+    pub fn driver(&self, id: &AliasId) -> Driver {
+        Driver::new(self.lambda.clone(), id.clone(), self.clock.clone())
+    }
+}
+
 impl std::fmt::Debug for Services {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Services").field("driver", &self.driver).field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Services").field("lambda", &self.lambda).field("store", &self.store).finish_non_exhaustive()
     }
 }
 
@@ -69,6 +77,8 @@ pub enum Signal {
     Promote,
     /// Wait at this weight.
     Pause,
+    /// Do what is due, then leave it for a later `resume`.
+    Leave,
 }
 
 /// What is told while it runs.
@@ -84,7 +94,9 @@ pub enum Progress {
         at: Time,
         /// Where it is.
         phase: Phase,
-        /// Where the evidence stands.
+        /// Where the evidence stands, of the alias with this index and of all together.
+        alias: usize,
+        /// The numbers.
         standing: Box<Standing>,
     },
     /// Something does not work at the moment and is tried again.
@@ -196,6 +208,7 @@ fn what_of(signal: Signal) -> What {
         Signal::Hold => What::Hold,
         Signal::Promote => What::Promote,
         Signal::Pause => What::Pause,
+        Signal::Leave => What::Leave,
     }
 }
 
@@ -205,9 +218,9 @@ fn tell(state: &State, told: Option<&Entry>, looked: bool, sink: Sink<'_>) {
     for entry in state.entries.iter().skip(from) {
         sink(Progress::Happened(entry.clone()));
     }
-    if let (true, Some(standing)) = (looked, &state.standing) {
-        let standing = Box::new(standing.clone());
-        sink(Progress::Looked { at: state.now(), phase: state.phase.clone(), standing });
+    if let (true, Some((alias, standing))) = (looked, state.standing()) {
+        let standing = Box::new(standing);
+        sink(Progress::Looked { at: state.now(), phase: state.phase.clone(), alias, standing });
     }
 }
 
@@ -229,35 +242,50 @@ impl Done {
 }
 
 async fn perform(action: Action, state: State, services: &Services) -> Done {
-    let Services { driver, cloudwatch, store, clock, me, settle } = services;
+    let Services { cloudwatch, store, clock, me, settle, .. } = services;
+    let plan = &state.plan;
+    let of = |alias: usize| plan.aliases.get(alias).map(|plan| (plan, services.driver(&plan.id)));
     match action {
         Action::WriteJournal(seq) => {
-            let owner = (!state.is_parked()).then(|| me.clone());
+            let owner = (!state.is_parked() && !state.is_left()).then(|| me.clone());
             match store.write(&state, owner).await {
                 Ok(()) => Done::well(What::Journalled(seq)),
                 Err(error) => write_failed(error, &state),
             }
         }
-        Action::ReadAlias(ticket) => match driver.read().await {
-            Ok(found) => Done::well(What::AliasRead(ticket, Ok(found))),
-            Err(error) => Done::with_trouble(What::AliasRead(ticket, Err(error.to_string())), &error),
-        },
-        Action::WriteAlias { expect, content } => match driver.write(&expect, &content).await {
-            Ok(revision) => Done::well(What::AliasWritten(Ok(revision))),
-            Err(trouble) => {
-                let text = format!("writing the alias ({content}) did not succeed: {trouble:?}");
-                Done::with_trouble(What::AliasWritten(Err(trouble)), text)
+        Action::ReadAlias { alias, ticket } => {
+            let Some((_, driver)) = of(alias) else { return Done::well(What::Tick) };
+            match driver.read().await {
+                Ok(found) => Done::well(What::AliasRead(alias, ticket, Ok(found))),
+                Err(error) => Done::with_trouble(What::AliasRead(alias, ticket, Err(error.to_string())), &error),
             }
+        }
+        Action::WriteAlias { alias, expect, content } => {
+            let Some((plan, driver)) = of(alias) else { return Done::well(What::Tick) };
+            match driver.write(&expect, &content).await {
+                Ok(revision) => Done::well(What::AliasWritten(alias, Ok(revision))),
+                Err(trouble) => {
+                    let text = format!("writing {} ({content}) did not succeed: {trouble:?}", plan.id);
+                    Done::with_trouble(What::AliasWritten(alias, Err(trouble)), text)
+                }
+            }
+        }
+        Action::CheckVersion { alias } => match of(alias) {
+            Some((plan, driver)) => Done::well(What::VersionIs(alias, driver.readiness(plan.new).await)),
+            None => Done::well(What::Tick),
         },
-        Action::CheckVersion(version) => Done::well(What::VersionIs(driver.readiness(version).await)),
+        Action::Perform(task) => {
+            let reason = format!("this samara cannot run {}", plan.task_words(task));
+            Done::well(What::Performed(task, Err(TaskTrouble::Failed(reason))))
+        }
         Action::Look { from, whole_from } => {
-            match evidence::read(cloudwatch, &state.plan, from, whole_from, clock.now()).await {
+            match evidence::read(cloudwatch, plan, from, whole_from, clock.now()).await {
                 Ok(reading) => Done::well(What::Looked(Ok(reading))),
                 Err(error) => Done::with_trouble(What::Looked(Err(error.to_string())), &error),
             }
         }
         Action::Settle => {
-            let result = match (&state.plan.settle, settle) {
+            let result = match (&plan.settle, settle) {
                 (Some(plan), Some(settle)) => settle.settle(plan).await,
                 (Some(plan), None) => Err(format!("this process cannot update stack {}", plan.stack)),
                 (None, _) => Ok(()),
@@ -273,10 +301,10 @@ async fn perform(action: Action, state: State, services: &Services) -> Done {
 }
 
 fn write_failed(error: WriteError, state: &State) -> Done {
-    let name = format!("{}:{}", state.plan.function, state.plan.alias);
+    let name = state.plan.ids().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match error {
-        WriteError::Lost { holder } => Done {
-            what: What::JournalLost { holder: holder.clone() },
+        WriteError::Lost { holder, paused } => Done {
+            what: What::JournalLost { holder: holder.clone(), paused },
             trouble: None,
             fatal: Some(Error::Held { alias: name, holder, alive: true }),
         },

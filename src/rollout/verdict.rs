@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::analysis::{Reason, Standing, Stream, Tally};
 use super::content::Content;
 use super::driver::alias::by_hand;
-use super::names::{Time, Weight, show_duration};
+use super::names::{Time, Version, show_duration};
+use super::plan::{AliasPlan, Plan};
 use super::run::Verdict;
-use super::state::{Happening, PauseCause, Phase, State, Stop, Why};
+use super::state::{AliasState, Conflict, Happening, PauseCause, Phase, Purpose, State, Stop, Why};
 
 /// How a rollout ended for the process that drove it; the exit statuses follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +26,9 @@ pub enum Outcome {
     SettleFailed,
     /// It waits for a person.
     Held,
-    /// Somebody else changed the alias, or has the journal.
+    /// It goes on when `rollout resume` is called.
+    Left,
+    /// Somebody else changed an alias, or has the journal.
     Conflict,
     /// It needs a person: it could not be rolled back.
     Failed,
@@ -37,14 +40,16 @@ impl Verdict {
     /// How it ended.
     pub fn outcome(&self) -> Outcome {
         match (&self.stop, &self.state.phase) {
+            (Stop::LostFence { paused: true, .. }, _) => Outcome::Held,
             (Stop::LostFence { .. } | Stop::JournalGone, _) => Outcome::Conflict,
             (Stop::Stuck { .. }, _) => Outcome::Failed,
+            (Stop::Left, _) => Outcome::Left,
             (Stop::Interrupted, _) => Outcome::Interrupted,
             (Stop::Phase, phase) => match phase {
                 Phase::Succeeded => Outcome::Succeeded,
-                Phase::RolledBack { left, .. } if *left != Content::whole(self.state.plan.old) => Outcome::Conflict,
+                Phase::RolledBack { left, .. } if !is_back(&self.state.plan, left) => Outcome::Conflict,
                 Phase::RolledBack { why: Why::Version { .. } | Why::Denied { .. }, .. }
-                    if self.state.first_traffic.is_none() =>
+                    if self.state.first_traffic().is_none() =>
                 {
                     Outcome::Refused
                 }
@@ -65,23 +70,21 @@ impl Verdict {
                 Happening::Decided { .. } | Happening::Succeeded | Happening::Settling | Happening::Conflict { .. }
             )
         });
-        Some(decided?.at.since(self.state.first_traffic?))
+        Some(decided?.at.since(self.state.first_traffic()?))
     }
 
     /// The reason, where it did not succeed.
     pub fn reason(&self) -> Option<String> {
         match (&self.stop, &self.state.phase) {
-            (Stop::LostFence { holder }, _) => {
+            (Stop::LostFence { paused: true, .. }, _) => Some("paused by another process".to_owned()),
+            (Stop::LostFence { holder, .. }, _) => {
                 Some(format!("{holder} took the rollout over; this process touched nothing more"))
             }
             (Stop::JournalGone, _) => Some("the journal was deleted; the alias stays as it is".to_owned()),
             (Stop::Stuck { reason }, _) => Some(reason.clone()),
             (_, Phase::RolledBack { why, .. } | Phase::RollingBack { why }) => Some(why_words(why)),
             (_, Phase::SettleFailed { reason }) => Some(reason.clone()),
-            (_, Phase::Conflicted { expected, found, .. }) => Some(match found {
-                Some(found) => format!("somebody else changed the alias: it says {found}, and should say {expected}"),
-                None => format!("the alias is gone; it should say {expected}"),
-            }),
+            (_, Phase::Conflicted { .. }) => Some(conflict_words(&self.state)),
             (_, Phase::Paused { cause, .. }) => Some(pause_words(*cause).to_owned()),
             (Stop::Interrupted, _) => Some("interrupted".to_owned()),
             _ => None,
@@ -91,26 +94,34 @@ impl Verdict {
     /// The verdict for people: what is so now, why, and what can be done.
     pub fn lines(&self) -> Vec<String> {
         let plan = &self.state.plan;
-        let name = format!("{}:{}", plan.function, plan.alias);
+        let name = names(plan);
+        let (old, new) = (versions(plan, |alias| alias.old), versions(plan, |alias| alias.new));
         let reason = self.reason().unwrap_or_default();
-        let target = format!("--function {} --alias {}", plan.function, plan.alias);
+        let target = plan.first().map(|alias| alias.id.flags()).unwrap_or_default();
+        let (serves, is, stays) = match plan.aliases.len() {
+            1 => ("serves", "is", "stays"),
+            _ => ("serve", "are", "stay"),
+        };
+        let go_on = |verb: &str| {
+            format!("Go on with: samara rollout {verb} {target}    or back with: samara rollout abort {target}")
+        };
         let mut lines = match self.outcome() {
-            Outcome::Succeeded => vec![format!("{name} serves version {} to everybody", plan.new)],
+            Outcome::Succeeded => vec![format!("{name} {serves} {new} to everybody")],
             Outcome::RolledBack => vec![
-                format!("{name} is back on version {}: {reason}", plan.old),
+                format!("{name} {is} back on {old}: {reason}"),
                 "A rollback does not undo tables, policies, APIs and queues of the new template, nor what the new \
                  version did to data; $LATEST is still the new code."
                     .to_owned(),
             ],
-            Outcome::Refused => vec![format!("{name} stays on version {}; no traffic was moved: {reason}", plan.old)],
+            Outcome::Refused => vec![format!("{name} {stays} on {old}; no traffic was moved: {reason}")],
             Outcome::SettleFailed => vec![
-                format!("{name} serves version {} to everybody, but its stack was not settled: {reason}", plan.new),
+                format!("{name} {serves} {new} to everybody, but the stack was not settled: {reason}"),
                 format!("Traffic is right. Settle again with: samara rollout resume {target}"),
             ],
-            Outcome::Held => vec![
-                format!("{name} is held at {}: {reason}", self.state.alias.content),
-                format!("Go on with: samara rollout promote {target}    or back with: samara rollout abort {target}"),
-            ],
+            Outcome::Held => vec![format!("{name} {is} held at {}: {reason}", contents(&self.state)), go_on("promote")],
+            Outcome::Left => {
+                vec![format!("{name} {is} {}, and nobody drives it now", contents(&self.state)), go_on("resume")]
+            }
             Outcome::Conflict => {
                 let mut lines = vec![format!("{name} was left alone: {reason}")];
                 lines.extend(match self.stop {
@@ -119,21 +130,27 @@ impl Verdict {
                 });
                 lines
             }
-            Outcome::Failed => vec![
-                format!("{name} could NOT be rolled back and may still say {}: {reason}", self.state.alias.content),
-                format!("By hand: {}", by_hand(&plan.function, &plan.alias, &Content::whole(plan.old))),
-            ],
+            Outcome::Failed => {
+                let mut lines = vec![format!(
+                    "{name} could NOT be rolled back and may still say {}: {reason}",
+                    contents(&self.state)
+                )];
+                let wrong = plan.aliases.iter().zip(&self.state.aliases);
+                let wrong = wrong.filter(|(plan, alias)| alias.seen.content != plan.before() || alias.maybe.is_some());
+                lines.extend(wrong.map(|(plan, _)| format!("By hand: {}", by_hand(&plan.id, &plan.before()))));
+                lines
+            }
             Outcome::Interrupted => vec![
                 format!(
                     "{name} was left at {}: {}",
-                    self.state.alias.content,
+                    contents(&self.state),
                     if reason.is_empty() { "interrupted" } else { &reason }
                 ),
-                format!("Go on with: samara rollout resume {target}    or back with: samara rollout abort {target}"),
+                go_on("resume"),
             ],
         };
-        if let Some(standing) = &self.state.standing {
-            lines.push(standing_words(standing));
+        if let Some((alias, standing)) = self.state.standing() {
+            lines.push(of_alias(plan, alias, &standing_words(&standing)));
         }
         if self.unrecorded {
             lines.push("The journal could not be reached at the end: its history lacks this.".to_owned());
@@ -141,25 +158,30 @@ impl Verdict {
         lines
     }
 
-    /// The verdict for programs.
+    /// The verdict for programs. What stands beside `aliases` is of the alias that says most.
     pub fn json(&self) -> serde_json::Value {
         let plan = &self.state.plan;
-        let standing = self.state.standing.as_ref();
+        let standing = self.state.standing();
+        let at = standing.as_ref().map_or(0, |(at, _)| *at);
+        let standing = standing.map(|(_, standing)| standing);
+        let alias = plan.aliases.get(at);
+        let aliases: Vec<serde_json::Value> = plan.aliases.iter().zip(&self.state.aliases).map(alias_json).collect();
         serde_json::json!({
             "type": "verdict",
             "schema": 1,
-            "function": plan.function,
-            "alias": plan.alias,
-            "old_version": plan.old,
-            "new_version": plan.new,
-            "strategy": plan.strategy,
+            "function": alias.map(|alias| &alias.id.function),
+            "alias": alias.map(|alias| &alias.id.alias),
+            "old_version": alias.map(|alias| alias.old),
+            "new_version": alias.map(|alias| alias.new),
+            "strategy": alias.map(|alias| &alias.strategy),
             "outcome": self.outcome(),
             "reason": self.reason(),
-            "alias_content": self.state.alias.content,
-            "requests": { "old": standing.map(|standing| standing.old.n), "new": standing.map(|standing| standing.new.n) },
-            "errors": { "old": standing.map(|standing| standing.old.x), "new": standing.map(|standing| standing.new.x) },
-            "evidence": standing.map(|standing| standing.evidence),
-            "bound": standing.map(|standing| standing.bound),
+            "alias_content": self.state.aliases.get(at).map(|alias| &alias.seen.content),
+            "requests": { "old": standing.as_ref().map(|standing| standing.old.n), "new": standing.as_ref().map(|standing| standing.new.n) },
+            "errors": { "old": standing.as_ref().map(|standing| standing.old.x), "new": standing.as_ref().map(|standing| standing.new.x) },
+            "evidence": standing.as_ref().map(|standing| standing.evidence),
+            "bound": standing.as_ref().map(|standing| standing.bound),
+            "aliases": aliases,
             "seconds_to_verdict": self.time_to_verdict().map(|time| time.as_secs()),
             "stack": plan.settle.as_ref().map(|settle| &settle.stack),
             "settled": plan.settle.is_some() && self.state.phase == Phase::Succeeded,
@@ -167,60 +189,136 @@ impl Verdict {
     }
 }
 
+fn alias_json((plan, alias): (&AliasPlan, &AliasState)) -> serde_json::Value {
+    let standing = alias.standing.as_ref();
+    serde_json::json!({
+        "function": plan.id.function,
+        "alias": plan.id.alias,
+        "old_version": plan.old,
+        "new_version": plan.new,
+        "strategy": plan.strategy,
+        "content": alias.seen.content,
+        "conflict": alias.conflict,
+        "requests": { "old": standing.map(|standing| standing.old.n), "new": standing.map(|standing| standing.new.n) },
+        "errors": { "old": standing.map(|standing| standing.old.x), "new": standing.map(|standing| standing.new.x) },
+        "evidence": standing.map(|standing| standing.evidence),
+        "bound": standing.map(|standing| standing.bound),
+    })
+}
+
+fn is_back(plan: &Plan, left: &[Content]) -> bool {
+    plan.aliases.iter().map(AliasPlan::before).eq(left.iter().cloned())
+}
+
+/// `hello:live, other:live`.
+pub fn names(plan: &Plan) -> String {
+    plan.ids().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `version 8`, or `versions 8, 3`.
+fn versions(plan: &Plan, of: impl Fn(&AliasPlan) -> Version) -> String {
+    let versions: Vec<String> = plan.aliases.iter().map(|alias| of(alias).to_string()).collect();
+    format!("version{} {}", if versions.len() == 1 { "" } else { "s" }, versions.join(", "))
+}
+
+fn contents(state: &State) -> String {
+    match state.aliases.as_slice() {
+        [alias] => alias.seen.content.to_string(),
+        several => {
+            let of = state.plan.ids().into_iter().zip(several);
+            of.map(|(id, alias)| format!("{id}: {}", alias.seen.content)).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// Says of which alias it is where there are several.
+pub fn of_alias(plan: &Plan, alias: usize, text: &str) -> String {
+    match plan.aliases.get(alias) {
+        Some(of) if plan.aliases.len() > 1 => format!("{}: {text}", of.id),
+        _ => text.to_owned(),
+    }
+}
+
+/// What somebody else made of which alias.
+fn conflict_words(state: &State) -> String {
+    let told = state.plan.aliases.iter().zip(&state.aliases).filter_map(|(plan, alias)| {
+        let Conflict { expected, found } = alias.conflict.as_ref()?;
+        let id = &plan.id;
+        Some(match found {
+            Some(found) => format!("somebody else changed {id}: it says {found}, and should say {expected}"),
+            None => format!("{id} is gone; it should say {expected}"),
+        })
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 /// Where a rollout is, in a few words.
 pub fn phase_words(state: &State) -> String {
     let plan = &state.plan;
+    let steps = plan.timeline().len();
     match &state.phase {
         Phase::Planned => "about to begin".to_owned(),
-        Phase::PreTraffic { .. } => format!("waiting for version {} to be ready", plan.new),
+        Phase::PreTraffic { .. } => format!("waiting for {} to be ready", versions(plan, |alias| alias.new)),
         Phase::Shifting { step, since: None } => format!("on the way to {}", plan.weight(*step)),
-        Phase::Shifting { step, since: Some(_) } if state.accepted.is_some() => {
-            format!("at {}, which somebody else set, step {} of {}", share_of_new(state), step + 1, plan.steps().len())
-        }
         Phase::Shifting { step, since: Some(_) } => {
-            format!("at {}, step {} of {}", plan.weight(*step), step + 1, plan.steps().len())
+            match state.aliases.iter().position(|alias| alias.accepted.is_some()) {
+                Some(index) => {
+                    let share = plan.aliases.get(index).zip(state.aliases.get(index));
+                    let share = share.map(|(plan, alias)| alias.seen.content.share(plan.new)).unwrap_or_default();
+                    of_alias(plan, index, &format!("at {share}, which somebody else set, step {} of {steps}", step + 1))
+                }
+                None => format!("at {}, step {} of {steps}", plan.weight(*step), step + 1),
+            }
         }
         Phase::Barrier { .. } => "waiting for the last step's minutes to be complete".to_owned(),
         Phase::Promoting => "on the way to 100%".to_owned(),
         Phase::Baking { .. } => format!("at 100%, watched for {}", show_duration(Duration::from_secs(plan.bake_s))),
-        Phase::PostTraffic => "at 100%".to_owned(),
+        Phase::PostTraffic { .. } => "at 100%".to_owned(),
         Phase::Settling => "settling the stack".to_owned(),
         Phase::Succeeded => "succeeded".to_owned(),
         Phase::RollingBack { why } => format!("rolling back: {}", why_words(why)),
         Phase::RolledBack { why, .. } => format!("rolled back: {}", why_words(why)),
         Phase::Paused { cause, .. } => pause_words(*cause).to_owned(),
         Phase::SettleFailed { reason } => format!("serving, but its stack was not settled: {reason}"),
-        Phase::Conflicted { found: Some(found), .. } => format!("stopped: somebody else made the alias say {found}"),
-        Phase::Conflicted { found: None, .. } => "stopped: the alias is gone".to_owned(),
+        Phase::Conflicted { .. } => format!("stopped: {}", conflict_words(state)),
     }
-}
-
-fn share_of_new(state: &State) -> Weight {
-    state.alias.content.share(state.plan.new)
 }
 
 /// The ways out of a change by somebody else's hand.
 pub fn ways_out(state: &State) -> Vec<String> {
     let plan = &state.plan;
-    let target = format!("--function {} --alias {}", plan.function, plan.alias);
+    let target = plan.first().map(|alias| alias.id.flags()).unwrap_or_default();
+    let conflicts = || {
+        let all = plan.aliases.iter().zip(&state.aliases).enumerate();
+        all.filter_map(|(index, (plan, alias))| Some((index, plan, alias.conflict.as_ref()?)))
+    };
     match &state.phase {
-        Phase::Conflicted { found: Some(found), .. } => {
-            let adopt = if state.may_adopt(found) {
+        Phase::Conflicted { .. } if conflicts().any(|(_, _, conflict)| conflict.found.is_none()) => {
+            vec![format!("Once the alias is there again: samara rollout resume or abort {target}")]
+        }
+        Phase::Conflicted { .. } => {
+            let found = || conflicts().filter_map(|(index, plan, conflict)| Some((index, plan, conflict.found.as_ref()?)));
+            let adopt = if found().all(|(index, _, found)| state.may_adopt(index, found)) {
                 format!("Keep what it says and go on from there: samara rollout resume --adopt {target}")
-            } else if *found == Content::whole(plan.old) {
+            } else if found().all(|(_, plan, found)| *found == plan.before()) {
                 format!("Let it end there: samara rollout resume {target}")
             } else {
                 format!("It cannot be gone on from there. Once it says what it should: samara rollout resume {target}")
             };
-            vec![adopt, format!("Or put version {} over it: samara rollout abort --force {target}", plan.old)]
+            let old = versions(plan, |alias| alias.old);
+            vec![adopt, format!("Or put {old} over it: samara rollout abort --force {target}")]
         }
-        Phase::Conflicted { found: None, .. } => {
-            vec![format!("Once the alias is there again: samara rollout resume or abort {target}")]
-        }
-        Phase::RolledBack { .. } => vec![format!(
-            "The rollout is over. Should the alias say something else: samara rollout rollback {target} --to-version {}",
-            plan.old
-        )],
+        Phase::RolledBack { .. } => plan
+            .aliases
+            .iter()
+            .map(|alias| {
+                format!(
+                    "The rollout is over. Should the alias say something else: samara rollout rollback {} --to-version {}",
+                    alias.id.flags(),
+                    alias.old
+                )
+            })
+            .collect(),
         _ => vec![format!("Look: samara rollout status {target}")],
     }
 }
@@ -238,7 +336,8 @@ pub fn pause_words(cause: PauseCause) -> &'static str {
 /// Why it goes back.
 pub fn why_words(why: &Why) -> String {
     match why {
-        Why::Evidence { reason } => reason_words(reason),
+        Why::Evidence { reason, .. } => reason_words(reason),
+        Why::Check { what, reason } => format!("{what} failed: {reason}"),
         Why::Alarm { alarm } if alarm.reason.is_empty() => format!("alarm {} went to ALARM", alarm.name),
         Why::Alarm { alarm } => format!("alarm {} went to ALARM ({})", alarm.name, alarm.reason),
         Why::Version { reason } => reason.clone(),
@@ -326,23 +425,33 @@ fn number(value: f64) -> String {
 }
 
 /// What happened, in a line.
-pub fn happening_words(what: &Happening, state_plan: &super::plan::Plan) -> String {
+pub fn happening_words(what: &Happening, plan: &Plan) -> String {
+    let of = |alias: &usize, text: &str| of_alias(plan, *alias, text);
     match what {
-        Happening::Began => format!("version {} to {} begins", state_plan.old, state_plan.new),
+        Happening::Began => {
+            let told = plan.aliases.iter().map(|alias| format!("version {} to {}", alias.old, alias.new));
+            format!("{} begins", told.collect::<Vec<_>>().join(", "))
+        }
         Happening::TookOver { to } => match to {
-            super::state::Purpose::Resume => "this process carries it on".to_owned(),
-            super::state::Purpose::Promote => "this process carries it on to the next step".to_owned(),
-            super::state::Purpose::Abort => "this process takes it back".to_owned(),
-            super::state::Purpose::Adopt => "this process accepts what the alias says and carries it on".to_owned(),
-            super::state::Purpose::Force => "this process takes it back, whatever the alias says".to_owned(),
+            Purpose::Resume => "this process carries it on".to_owned(),
+            Purpose::Promote => "this process carries it on to the next step".to_owned(),
+            Purpose::PromoteFully => "this process carries it on to the whole traffic".to_owned(),
+            Purpose::Pause => "this process pauses it".to_owned(),
+            Purpose::Abort => "this process takes it back".to_owned(),
+            Purpose::Adopt => "this process accepts what the alias says and carries it on".to_owned(),
+            Purpose::Force => "this process takes it back, whatever the alias says".to_owned(),
         },
-        Happening::Intent { content } => format!("setting {content}"),
-        Happening::Confirmed { content } => format!("the alias says {content}"),
-        Happening::Adopted => "the alias was edited, its routing was not".to_owned(),
-        Happening::WrittenBySettle => "CloudFormation wrote the alias as it was: same version, no weights".to_owned(),
-        Happening::Accepted { content } => format!("going on from what somebody else set: {content}"),
-        Happening::Overwriting { content } => {
-            format!("overwriting what somebody else set: the alias says {content}")
+        Happening::Intent { alias, content } => of(alias, &format!("setting {content}")),
+        Happening::Confirmed { alias, content } => of(alias, &format!("the alias says {content}")),
+        Happening::Adopted { alias } => of(alias, "the alias was edited, its routing was not"),
+        Happening::WrittenBySettle { alias } => {
+            of(alias, "CloudFormation wrote the alias as it was: same version, no weights")
+        }
+        Happening::Accepted { alias, content } => {
+            of(alias, &format!("going on from what somebody else set: {content}"))
+        }
+        Happening::Overwriting { alias, content } => {
+            of(alias, &format!("overwriting what somebody else set: the alias says {content}"))
         }
         Happening::WaitingForRequests { served, wanted } => {
             format!("held longer: {served} of {wanted} requests judged so far")
@@ -350,20 +459,26 @@ pub fn happening_words(what: &Happening, state_plan: &super::plan::Plan) -> Stri
         Happening::Blind { error } => format!("cannot see, so no more traffic until it can: {error}"),
         Happening::SeesAgain => "can see again".to_owned(),
         Happening::Paused { cause } => pause_words(*cause).to_owned(),
+        Happening::Running { task } => format!("running {}", plan.task_words(*task)),
+        Happening::Passed { task } => format!("{} succeeded", plan.task_words(*task)),
+        Happening::WouldGoBack { why } => format!("would go back, but only observes: {}", why_words(why)),
+        Happening::Left => "left for a later `samara rollout resume`".to_owned(),
         Happening::Barrier => "waiting for the last step's minutes to be complete".to_owned(),
         Happening::Baking => {
-            format!("watching it at 100 % for {}", show_duration(Duration::from_secs(state_plan.bake_s)))
+            format!("watching it at 100 % for {}", show_duration(Duration::from_secs(plan.bake_s)))
         }
         Happening::Decided { why } => format!("going back: {}", why_words(why)),
         Happening::Settling => "settling the stack on the new version".to_owned(),
         Happening::SettleFailed { reason } => format!("the stack was not settled: {reason}"),
-        Happening::PutBackByCloudFormation => {
-            "CloudFormation had put the alias back; pointing it right again".to_owned()
+        Happening::PutBackByCloudFormation { alias } => {
+            of(alias, "CloudFormation had put the alias back; pointing it right again")
         }
-        Happening::Conflict { found: Some(found) } => format!("somebody else changed the alias: it says {found}"),
-        Happening::Conflict { found: None } => "the alias is gone".to_owned(),
-        Happening::RolledBack => format!("back on version {}", state_plan.old),
-        Happening::Succeeded => format!("version {} serves everybody", state_plan.new),
+        Happening::Conflict { alias, found: Some(found) } => {
+            of(alias, &format!("somebody else changed the alias: it says {found}"))
+        }
+        Happening::Conflict { alias, found: None } => of(alias, "the alias is gone"),
+        Happening::RolledBack => format!("back on {}", versions(plan, |alias| alias.old)),
+        Happening::Succeeded => format!("{} serves everybody", versions(plan, |alias| alias.new)),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::rollout::names::Time;
 use crate::rollout::plan::Plan;
 use crate::rollout::run::{Progress, Verdict};
 use crate::rollout::state::{Happening, Phase};
-use crate::rollout::verdict::{happening_words, standing_words};
+use crate::rollout::verdict::{happening_words, of_alias, standing_words};
 
 use super::sanitize::sanitize;
 use super::terminal::Terminal;
@@ -34,14 +34,16 @@ pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
                 Happening::Overwriting { .. } => "Overwriting",
                 Happening::Paused { .. } => "Paused",
                 Happening::Settling => "Settling",
+                Happening::Running { .. } => "Checking",
                 _ => "Rollout",
             };
             terminal.status(verb, format_args!("{} {}", entry.at.clock(), happening_words(&entry.what, plan)));
         }
-        Progress::Looked { at, phase, standing } => {
+        Progress::Looked { at, phase, alias, standing } => {
             let at_100 = matches!(phase, Phase::Baking { .. });
             let where_ = if at_100 { "100%" } else { "" };
-            terminal.status("Watching", format_args!("{} {where_} {}", at.clock(), standing_words(standing)));
+            let told = of_alias(plan, *alias, &standing_words(standing));
+            terminal.status("Watching", format_args!("{} {where_} {told}", at.clock()));
         }
         Progress::Trouble { at, text } => terminal.warn(format_args!("{} {text}", at.clock())),
         Progress::Waiting(text) => terminal.status("Waiting", text),
@@ -50,12 +52,13 @@ pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
 
 /// Progress for programs, a JSON object a line; `None` for what only reassures people.
 pub fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Value> {
+    let first = plan.first();
     let line = |at: &Time, fields: serde_json::Value, message: String| {
         let mut line = json!({
             "schema": SCHEMA,
             "type": "rollout",
-            "function": plan.function,
-            "alias": plan.alias,
+            "function": first.map(|alias| &alias.id.function),
+            "alias": first.map(|alias| &alias.id.alias),
             "at_ms": at.0,
             "message": message,
         });
@@ -68,8 +71,9 @@ pub fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Val
         Progress::Happened(entry) => {
             Some(line(&entry.at, json!({ "entry": entry }), happening_words(&entry.what, plan)))
         }
-        Progress::Looked { at, standing, .. } => {
-            Some(line(at, json!({ "standing": standing }), standing_words(standing)))
+        Progress::Looked { at, alias, standing, .. } => {
+            let told = of_alias(plan, *alias, &standing_words(standing));
+            Some(line(at, json!({ "alias_index": alias, "standing": standing }), told))
         }
         Progress::Trouble { at, text } => Some(line(at, json!({ "trouble": text }), text.clone())),
         Progress::Planned(_) | Progress::Waiting(_) => None,
@@ -78,23 +82,34 @@ pub fn progress_json(plan: &Plan, progress: &Progress) -> Option<serde_json::Val
 
 /// The plan for programs.
 pub fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
+    let aliases: Vec<serde_json::Value> = plan
+        .aliases
+        .iter()
+        .map(|alias| {
+            json!({
+                "function": alias.id.function,
+                "alias": alias.id.alias,
+                "old_version": alias.old,
+                "new_version": alias.new,
+                "strategy": alias.strategy,
+                "limits": alias.criteria.limits,
+                "would_notice_points": alias.resolution().map(|points| points * 100.0),
+                "requests_last_hour": alias.criteria.baseline.n,
+                "errors_last_hour": alias.criteria.baseline.errors,
+            })
+        })
+        .collect();
     json!({
         "schema": SCHEMA,
         "type": "plan",
-        "function": plan.function,
-        "alias": plan.alias,
-        "old_version": plan.old,
-        "new_version": plan.new,
-        "strategy": plan.strategy,
+        "aliases": aliases,
         "stages": plan.stages(),
         "bake_seconds": plan.bake_s,
         "shortest_seconds": plan.shortest().as_secs(),
         "alarms": plan.alarms,
         "ignored_alarms": plan.ignored_alarms,
-        "limits": plan.criteria.limits,
-        "would_notice_points": plan.resolution().map(|points| points * 100.0),
-        "requests_last_hour": plan.criteria.baseline.n,
-        "errors_last_hour": plan.criteria.baseline.errors,
+        "observe_only": plan.observe_only,
+        "hooks": plan.hooks,
         "warnings": warnings,
     })
 }

@@ -16,7 +16,7 @@ use crate::deploy::review::{Effect, Review, Row};
 use crate::deploy::shift::Shift;
 use crate::deploy::{self, Event};
 use crate::rollout;
-use crate::rollout::names::{AliasName, FunctionName};
+use crate::rollout::names::AliasId;
 use crate::rollout::run::Services;
 use crate::rollout::state::Phase;
 use crate::template::Node;
@@ -44,10 +44,10 @@ impl<E: Into<Error>> From<E> for Taken {
 }
 
 /// Whether an alias is free; what is to be told of it if it is.
-async fn look(services: Services, function: FunctionName, alias: AliasName) -> Result<Option<String>, Taken> {
-    let seen = services.driver.read().await.map_err(rollout::Error::from)?;
+async fn look(services: Services, id: AliasId) -> Result<Option<String>, Taken> {
+    let seen = services.driver(&id).read().await.map_err(rollout::Error::from)?;
     let split = seen.filter(|seen| seen.content.is_split()).map(|seen| seen.content.to_string());
-    let journal = services.store.find().await.map_err(rollout::Error::from)?;
+    let journal = services.store.find(&id).await.map_err(rollout::Error::from)?;
     if let Some(journal) = journal
         && matches!(journal.record.state.phase, Phase::SettleFailed { .. })
         && split.is_none()
@@ -56,21 +56,20 @@ async fn look(services: Services, function: FunctionName, alias: AliasName) -> R
         // Its traffic is right already, and this deploy settles the stack anew.
         services.store.retire_found(&journal).await?;
         return Ok(Some(format!(
-            "the stack was not settled after the last rollout of {function}:{alias}; this deploy makes up for it"
+            "the stack was not settled after the last rollout of {id}; this deploy makes up for it"
         )));
     }
-    let held = rollout::ensure_not_held(&services, &function, &alias).await;
+    let held = rollout::ensure_not_held(&services, std::slice::from_ref(&id)).await;
     match (held, split) {
         (Ok(()), None) => Ok(None),
         (Ok(()), Some(shares)) => {
-            let (function, alias) = (function.to_string(), alias.to_string());
+            let (function, alias) = (id.function.to_string(), id.alias.to_string());
             Err(Error::from(deploy::Error::AliasIsSplit { function, alias, shares }).into())
         }
         (Err(error), split) => {
             let left = split.filter(|_| matches!(error, rollout::Error::Held { alive: false, .. }));
-            let shout = left.map(|shares| {
-                format!("{function}:{alias} was left on two versions ({shares}), and nobody drives it any more")
-            });
+            let shout =
+                left.map(|shares| format!("{id} was left on two versions ({shares}), and nobody drives it any more"));
             Err(Taken { error: error.into(), shout })
         }
     }
@@ -85,13 +84,12 @@ impl Steps<'_> {
         let mut looks = JoinSet::new();
         let aliases = live.resources.iter().filter(|resource| resource.kind == "AWS::Lambda::Alias");
         for (function, alias) in aliases.filter_map(|resource| alias_names(resource.physical_id.as_deref()?)) {
-            let (function, alias): (FunctionName, AliasName) =
-                (function.parse().map_err(names)?, alias.parse().map_err(names)?);
-            let target = Target::new(aws.clone(), function.clone(), alias.clone()).await;
+            let id = AliasId::new(function.parse().map_err(names)?, alias.parse().map_err(names)?);
+            let target = Target::new(aws.clone(), id.clone()).await;
             if looks.len() >= TOGETHER {
                 self.took(looks.join_next().await)?;
             }
-            looks.spawn(look(target.with_bucket(self.context, bucket), function, alias));
+            looks.spawn(look(target.with_bucket(self.context, bucket), id));
         }
         while !looks.is_empty() {
             self.took(looks.join_next().await)?;

@@ -425,7 +425,7 @@ max_wait_duration = 7
         assert_eq!(options.limits, ["errors=1%".parse().unwrap()]);
         assert_eq!([options.bake, options.max_hold].map(|time| time.as_secs()), [900, 600]);
         assert_eq!((options.timeout, options.min_requests), (Some(Duration::from_secs(7200)), 7));
-        assert_eq!((options.on_no_data, options.on_outage), (OnNoData::Rollback, OnOutage::Hold));
+        assert_eq!((options.on_no_data, options.on_outage), (Some(OnNoData::Rollback), OnOutage::Hold));
         assert_eq!(found.on_interrupt, Some(OnInterrupt::Hold));
         assert_eq!(found.strategy, Some("canary:5%:10m".parse().unwrap()));
         let section = Config::from_text("samconfig.toml", config, None).unwrap().section("deploy");

@@ -13,13 +13,13 @@ use crate::deploy::hold;
 use crate::deploy::live::Live;
 use crate::deploy::{self, Event, upload};
 use crate::package::Packaged;
-use crate::rollout::names::Version;
-use crate::rollout::plan::SettlePlan;
+use crate::rollout::names::AliasId;
+use crate::rollout::plan::{HookKind, HookTime, SettlePlan};
 use crate::rollout::run::{Services, Verdict};
 use crate::rollout::settle::StackSettle;
 use crate::rollout::state::Phase;
 use crate::rollout::strategy::Strategy;
-use crate::rollout::verdict::{Outcome, why_words};
+use crate::rollout::verdict::why_words;
 use crate::rollout::{self, Request};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
@@ -55,19 +55,9 @@ pub(super) struct Shifting<'a> {
     pub(super) report: Report,
 }
 
-/// One alias that is to move.
-struct Move<'a> {
-    holding: &'a Holding,
-    request: Request,
-    services: Services,
-}
-
 impl Shifting<'_> {
     async fn services(&self, holding: &Holding) -> Result<Services, Error> {
-        let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
-        let function = holding.alias.function.parse().map_err(names)?;
-        let alias = holding.alias.alias.parse().map_err(names)?;
-        let target = Target::new(self.aws.clone(), function, alias).await;
+        let target = Target::new(self.aws.clone(), id_of(holding)?).await;
         let mut services = target.with_bucket(self.steps.context, self.bucket);
         let report = self.report;
         let sink: Arc<dyn Fn(Event) + Send + Sync> = Arc::new(move |event| report.event(&event));
@@ -80,39 +70,35 @@ impl Shifting<'_> {
     pub(super) async fn check(&self, live: &Live, holdings: &[Holding]) -> Result<Vec<Rejected>, Error> {
         let mut rejected = Vec::new();
         for holding in holdings {
-            let (function, alias) = (&holding.alias.function, &holding.alias.alias);
-            if holding.shift.has_hooks {
-                return Err(deploy::Error::CannotShift {
-                    function: holding.shift.function.clone(),
-                    reason: "its DeploymentPreference has Hooks, which samara does not run yet".to_owned(),
-                }
-                .into());
-            }
-            if self.aws.lambda().is_provisioned(function, alias).await? {
+            let id = id_of(holding)?;
+            if self.aws.lambda().is_provisioned(id.function.as_str(), id.alias.as_str()).await? {
                 return Err(deploy::Error::CannotShift {
                     function: holding.shift.function.clone(),
                     reason: format!(
-                        "its alias {alias} has provisioned concurrency, with which Lambda shifts by itself"
+                        "its alias {} has provisioned concurrency, with which Lambda shifts by itself",
+                        id.alias
                     ),
                 }
                 .into());
             }
             self.strategy(holding, live)?;
+            self.hooks(holding, live)?;
             let services = self.services(holding).await?;
-            let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
-            rollout::ensure_free(&services, &function.parse().map_err(names)?, &alias.parse().map_err(names)?).await?;
+            rollout::ensure_free(&services, std::slice::from_ref(&id)).await?;
             // A version that is published already and is not the one that serves.
             let Some(version) = live.version(&holding.shift.version) else { continue };
             if version == holding.alias.version {
                 continue;
             }
-            let history = services.store.history(10).await?;
-            let last = history.iter().find(|record| record.state.plan.new.to_string() == version);
+            let history = services.store.history(&id, 10).await?;
+            let last = history
+                .iter()
+                .find(|record| record.state.plan.of(&id).is_some_and(|(_, plan)| plan.new.to_string() == version));
             if let Some(record) = last
                 && let Phase::RolledBack { why, .. } = &record.state.phase
             {
                 rejected.push(Rejected {
-                    alias: format!("{function}:{alias}"),
+                    alias: id.to_string(),
                     version: version.to_owned(),
                     when: record.state.entries.back().map_or_else(|| "before".to_owned(), |entry| show::when(entry.at)),
                     why: why_words(why),
@@ -122,51 +108,52 @@ impl Shifting<'_> {
         Ok(rejected)
     }
 
-    /// Shifts every alias whose version is a new one, and settles the stack.
+    /// Shifts every alias whose version is a new one, all of them together, and settles the stack.
     pub(super) async fn run(&self, holdings: &[Holding], plain: &Node, packaged: &Packaged) -> Result<Status, Error> {
         let report = self.report;
         let sink = |event: Event| report.event(&event);
         let live = Live::look(self.aws, self.stack, self.steps.settings.max_wait, &sink).await?;
         let Some(live) = live else { return Ok(Status::Done) };
         let settle = self.settle_plan(plain).await?;
-        let mut moves = Vec::new();
+        let mut options = self.steps.settings.rollout.clone();
+        let mut aliases = Vec::new();
+        let mut first = None;
         for holding in holdings {
             let Some(version) = live.version(&holding.shift.version) else { continue };
             self.check_code(holding, version, packaged).await?;
             if version == holding.alias.version {
                 continue;
             }
-            moves.push(self.prepare(holding, version, &live).await?);
+            for alarm in self.alarms(holding, &live)? {
+                if !options.alarms.contains(&alarm) {
+                    options.alarms.push(alarm);
+                }
+            }
+            aliases.push(rollout::Target {
+                id: id_of(holding)?,
+                new: version.parse().map_err(names)?,
+                strategy: self.strategy(holding, &live)?,
+                hooks: self.hooks(holding, &live)?,
+            });
+            first.get_or_insert(holding);
         }
-        if let Some(last) = moves.last_mut() {
-            last.request.settle = Some(settle.clone());
-        } else {
+        let Some(first) = first else {
             report.say("Settling", format_args!("stack {}", self.stack));
             let settler = StackSettle::new(self.aws.clone(), self.bucket, Arc::new(move |event| report.event(&event)));
             settler.apply(&settle).await?;
             return Ok(Status::Done);
-        }
-        let mut done: Vec<&Move<'_>> = Vec::new();
-        for one in &moves {
-            let verdict = self.roll(one).await?;
-            show::verdict(self.steps.context.terminal, &verdict);
-            let status = Status::from(verdict.outcome());
-            if verdict.outcome() == Outcome::Succeeded {
-                done.push(one);
-                continue;
-            }
-            if matches!(verdict.outcome(), Outcome::RolledBack | Outcome::Refused) {
-                self.take_back(&done).await?;
-            }
-            return Ok(status);
-        }
-        Ok(Status::Done)
+        };
+        let services = self.services(first).await?;
+        let verdict = self.roll(&Request { aliases, options, settle: Some(settle) }, &services).await?;
+        show::verdict(self.steps.context.terminal, &verdict);
+        Ok(verdict.outcome().into())
     }
 
-    async fn roll(&self, one: &Move<'_>) -> Result<Verdict, Error> {
-        let prepared = rollout::prepare(&one.request, &one.services).await?;
+    async fn roll(&self, request: &Request, services: &Services) -> Result<Verdict, Error> {
+        let prepared = rollout::prepare(request, services).await?;
         let plan = prepared.plan.clone();
-        let resume = format!("samara rollout resume --function {} --alias {}", plan.function, plan.alias);
+        let flags = plan.first().map(|alias| alias.id.flags()).unwrap_or_default();
+        let resume = format!("samara rollout resume {flags}");
         let mut signals = signals::listen(self.steps.context, self.steps.settings.on_interrupt, resume);
         let terminal = self.steps.context.terminal;
         let sink = |progress: rollout::run::Progress| {
@@ -178,45 +165,36 @@ impl Shifting<'_> {
                 show::progress(terminal, &plan, &progress);
             }
         };
-        Ok(rollout::start_prepared(prepared, one.request.options.timeout, &one.services, &mut signals, &sink).await?)
+        Ok(rollout::start_prepared(prepared, request.options.timeout, services, &mut signals, &sink).await?)
     }
 
-    /// Functions of one stack stay together: when one goes back, those before it do, too.
-    async fn take_back(&self, done: &[&Move<'_>]) -> Result<(), Error> {
-        for one in done {
-            let Some(seen) = one.services.driver.read().await? else { continue };
-            let old: Version =
-                one.holding.alias.version.parse().map_err(|error| Error::from(rollout::Error::from(error)))?;
-            let (function, alias) = (&one.request.function, &one.request.alias);
-            rollout::point_to(&one.services.driver, function, alias, seen, old).await?;
-            self.report
-                .say("Taken back", format_args!("{function}:{alias} to version {old}, with the others of the stack"));
-        }
-        Ok(())
-    }
-
-    async fn prepare<'h>(&self, holding: &'h Holding, version: &str, live: &Live) -> Result<Move<'h>, Error> {
-        let names = |error: rollout::names::NotA| Error::from(rollout::Error::from(error));
-        let services = self.services(holding).await?;
-        let mut options = self.steps.settings.rollout.clone();
+    fn alarms(&self, holding: &Holding, live: &Live) -> Result<Vec<String>, Error> {
+        let mut alarms = Vec::new();
         for alarm in &holding.shift.alarms {
-            let name = live.text(alarm).map_err(|reason| deploy::Error::CannotShift {
+            let told = live.texts(alarm).map_err(|reason| deploy::Error::CannotShift {
                 function: holding.shift.function.clone(),
                 reason: format!("an alarm of its DeploymentPreference cannot be told: {reason}"),
             })?;
-            if let Some(name) = name.filter(|name| !options.alarms.contains(name)) {
-                options.alarms.push(name);
-            }
+            alarms.extend(told);
         }
-        let request = Request {
-            function: holding.alias.function.parse().map_err(names)?,
-            alias: holding.alias.alias.parse().map_err(names)?,
-            new: version.parse().map_err(names)?,
-            strategy: self.strategy(holding, live)?,
-            options,
-            settle: None,
-        };
-        Ok(Move { holding, request, services })
+        Ok(alarms)
+    }
+
+    fn hooks(&self, holding: &Holding, live: &Live) -> Result<Vec<(HookTime, HookKind)>, Error> {
+        let hooks = [
+            (HookTime::BeforeTraffic, &holding.shift.pre_traffic),
+            (HookTime::AfterTraffic, &holding.shift.post_traffic),
+        ];
+        let mut told = Vec::new();
+        for (when, node) in hooks {
+            let Some(node) = node else { continue };
+            let name = live.text(node).map_err(|reason| deploy::Error::CannotShift {
+                function: holding.shift.function.clone(),
+                reason: format!("a hook of its DeploymentPreference cannot be told: {reason}"),
+            })?;
+            told.extend(name.map(|name| (when, HookKind::Function { name })));
+        }
+        Ok(told)
     }
 
     fn strategy(&self, holding: &Holding, live: &Live) -> Result<Strategy, Error> {
@@ -261,4 +239,13 @@ impl Shifting<'_> {
             notification_arns: settings.notification_arns.clone().unwrap_or_default(),
         })
     }
+}
+
+fn names(error: rollout::names::NotA) -> Error {
+    rollout::Error::from(error).into()
+}
+
+fn id_of(holding: &Holding) -> Result<AliasId, Error> {
+    let function = holding.alias.function.parse().map_err(names)?;
+    Ok(AliasId::new(function, holding.alias.alias.parse().map_err(names)?))
 }

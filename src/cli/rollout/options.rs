@@ -182,9 +182,12 @@ impl OptionArgs {
             bake,
             min_requests: self.min_requests.unwrap_or(Defaults::MIN_REQUESTS),
             max_hold: self.max_hold.unwrap_or(Defaults::MAX_HOLD),
-            on_no_data: self.on_no_data.unwrap_or_default(),
+            on_no_data: self.on_no_data,
             on_outage: self.on_metrics_outage.unwrap_or_default(),
             timeout: self.timeout,
+            observe_only: false,
+            probe: false,
+            warm_up: None,
         }
     }
 

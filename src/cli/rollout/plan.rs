@@ -17,13 +17,13 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     // Without a bucket there is no rollout that could have the alias; a plan does not make one.
     let services = match target.services(context).await? {
         Some(services) => {
-            rollout::ensure_not_held(&services, &target.function, &target.alias).await?;
+            rollout::ensure_not_held(&services, std::slice::from_ref(&target.id)).await?;
             services
         }
         None => Services {
-            driver: target.driver(),
+            lambda: target.aws.lambda(),
             cloudwatch: target.aws.cloudwatch(),
-            store: Store::new(target.aws.s3(), "", target.function.clone(), target.alias.clone()),
+            store: Store::new(target.aws.s3(), ""),
             clock: target.clock.clone(),
             me: owner::this_process("somebody", "this machine"),
             settle: None,

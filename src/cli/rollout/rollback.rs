@@ -65,32 +65,31 @@ pub(super) async fn run(context: &Context, args: RollbackArgs) -> Result<Status,
 /// The services, and whether a rollout is under way.
 async fn journal(context: &Context, target: &Target) -> Result<Option<(Services, bool)>, Error> {
     let Some(services) = target.services(context).await? else { return Ok(None) };
-    let found = services.store.find().await.map_err(rollout::Error::from)?;
+    let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?;
     let under_way = found.is_some_and(|found| !found.record.state.is_finished() && found.record.state.may_go_back());
     Ok(Some((services, under_way)))
 }
 
 async fn abort(context: &Context, target: &Target, services: &Services, to: Option<Version>) -> Result<Status, Error> {
-    let found = services.store.find().await.map_err(rollout::Error::from)?;
+    let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?;
     let no_rollout = || rollout::Error::NoRollout { alias: target.name() };
     let plan = found.ok_or_else(no_rollout)?.record.state.plan;
-    if let Some(to) = to.filter(|to| *to != plan.old) {
+    let (_, of) = plan.of(&target.id).ok_or_else(no_rollout)?;
+    if let Some(to) = to.filter(|to| *to != of.old) {
         return Err(Error::Usage(format!(
             "{} has a rollout of version {} to {} under way, which goes back to {}, not to {to}; abort it first",
             target.name(),
-            plan.old,
-            plan.new,
-            plan.old
+            of.old,
+            of.new,
+            of.old
         )));
     }
-    context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", plan.old, plan.new));
-    let resume = format!("samara rollout abort --function {} --alias {}", target.function, target.alias);
+    context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", of.old, of.new));
+    let resume = format!("samara rollout abort {}", target.id.flags());
     let mut receiver = signals::listen(context, None, resume);
     let terminal = context.terminal;
     let sink = |progress: Progress| show::progress(terminal, &plan, &progress);
-    let verdict =
-        rollout::take_over(&target.function, &target.alias, Purpose::Abort, None, services, &mut receiver, &sink)
-            .await?;
+    let verdict = rollout::take_over(&target.id, Purpose::Abort, None, services, &mut receiver, &sink).await?;
     show::verdict(context.terminal, &verdict);
     // What was asked for is done.
     Ok(match Status::from(verdict.outcome()) {
@@ -106,17 +105,17 @@ async fn point_back(
     to: Option<Version>,
 ) -> Result<Status, Error> {
     let driver = target.driver();
-    let no_alias = || rollout::Error::NoAlias { function: target.function.clone(), alias: target.alias.clone() };
+    let no_alias = || rollout::Error::NoAlias { function: target.id.function.clone(), alias: target.id.alias.clone() };
     let seen = driver.read().await?.ok_or_else(no_alias)?;
     let to = match to {
         Some(to) => to,
         None => before(target, services, &seen.content).await?,
     };
-    let done = rollout::point_to(&driver, &target.function, &target.alias, seen, to).await?;
+    let done = rollout::point_to(&driver, &target.id, seen, to).await?;
     tell(context, target, &done);
     if let (Some(services), true) = (services, done.from != done.to) {
         // It is done already, and S3 may take its time or not answer at all.
-        let noted = rollout::by_hand::record(services, &target.function, &target.alias, &done);
+        let noted = rollout::by_hand::record(services, &target.id, &done);
         match tokio::time::timeout(JOURNAL_PATIENCE, noted).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
@@ -150,12 +149,12 @@ async fn before(target: &Target, services: Option<&Services>, current: &Content)
         return current.version.parse().map_err(|error: NotA| Error::Usage(error.to_string()));
     }
     if let Some(services) = services {
-        let history = services.store.history(10).await.unwrap_or_default();
-        if let Some(version) = rollout::served_before(&history, current) {
+        let history = services.store.history(&target.id, 10).await.unwrap_or_default();
+        if let Some(version) = rollout::served_before(&history, &target.id, current) {
             return Ok(version);
         }
     }
-    let mut versions = target.aws.lambda().versions(target.function.as_str()).await?;
+    let mut versions = target.aws.lambda().versions(target.id.function.as_str()).await?;
     versions.retain(|version| version.version != current.version);
     versions.sort_by_key(|version| std::cmp::Reverse(version.version.parse::<u64>().unwrap_or(0)));
     let candidates = versions.iter().take(LISTED).map(|version| candidate(target, version)).collect();
@@ -164,7 +163,11 @@ async fn before(target: &Target, services: Option<&Services>, current: &Content)
 
 fn candidate(target: &Target, version: &Configuration) -> String {
     format!(
-        "version {} of {}, CodeSha256 {}: samara rollout rollback --function {} --alias {} --to-version {}",
-        version.version, version.last_modified, version.code_sha256, target.function, target.alias, version.version
+        "version {} of {}, CodeSha256 {}: samara rollout rollback {} --to-version {}",
+        version.version,
+        version.last_modified,
+        version.code_sha256,
+        target.id.flags(),
+        version.version
     )
 }

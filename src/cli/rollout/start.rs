@@ -46,10 +46,12 @@ impl StartArgs {
             None => newest(&target).await?,
         };
         let request = Request {
-            function: target.function.clone(),
-            alias: target.alias.clone(),
-            new,
-            strategy: options.strategy(),
+            aliases: vec![rollout::Target {
+                id: target.id.clone(),
+                new,
+                strategy: options.strategy(),
+                hooks: Vec::new(),
+            }],
             options: options.options(),
             settle: None,
         };
@@ -58,9 +60,9 @@ impl StartArgs {
 }
 
 async fn newest(target: &Target) -> Result<Version, Error> {
-    let versions = target.aws.lambda().versions(target.function.as_str()).await?;
+    let versions = target.aws.lambda().versions(target.id.function.as_str()).await?;
     let newest = versions.iter().filter_map(|version| version.version.parse::<Version>().ok()).max();
-    newest.ok_or_else(|| Error::Usage(format!("function {} has no published version", target.function)))
+    newest.ok_or_else(|| Error::Usage(format!("function {} has no published version", target.id.function)))
 }
 
 /// Runs it.
@@ -69,10 +71,10 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
     let (target, request) = args.request(context, &section).await?;
     let services = target.services_with_bucket(context).await?;
-    rollout::ensure_free(&services, &target.function, &target.alias).await?;
+    rollout::ensure_free(&services, std::slice::from_ref(&target.id)).await?;
     let prepared = rollout::prepare(&request, &services).await?;
     let plan = prepared.plan.clone();
-    let resume = format!("samara rollout resume --function {} --alias {}", target.function, target.alias);
+    let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
     let terminal = context.terminal;
     let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);

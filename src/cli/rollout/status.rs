@@ -7,8 +7,9 @@ use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::deploy::live;
+use crate::rollout::names::AliasId;
 use crate::rollout::state::{Phase, Why};
-use crate::rollout::verdict::{phase_words, standing_words, ways_out};
+use crate::rollout::verdict::{of_alias, phase_words, standing_words, ways_out};
 use crate::rollout::{self, Report};
 use crate::ui::rollout::when;
 use crate::ui::sanitize::sanitize;
@@ -35,15 +36,14 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
     let section = args.target.section(context, "status")?;
     let target = args.target.resolve(context, &section).await?;
     let report = match target.services(context).await? {
-        Some(services) => rollout::status(&services, SHOWN).await?,
+        Some(services) => rollout::status(&services, &target.id, SHOWN).await?,
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
     };
-    let name = target.name();
     let stack = stack(&target, &report).await;
     if context.terminal.is_json() {
-        context.terminal.json(&as_json(&name, &report, stack.as_ref()));
+        context.terminal.json(&as_json(&target.id, &report, stack.as_ref()));
     } else {
-        for line in lines(&name, &report, stack.as_ref()) {
+        for line in lines(&target.id, &report, stack.as_ref()) {
             context.terminal.data(sanitize(&line));
         }
     }
@@ -64,7 +64,8 @@ async fn stack(target: &Target, report: &Report) -> Option<InStack> {
     let mut names: Vec<String> = target.stack.clone().into_iter().chain(known).collect();
     names.dedup();
     for name in names {
-        let found = live::version_of_alias(&target.aws, &name, target.function.as_str(), target.alias.as_str()).await;
+        let found =
+            live::version_of_alias(&target.aws, &name, target.id.function.as_str(), target.id.alias.as_str()).await;
         if let Ok(Some(version)) = found {
             let under_way = report.current.as_ref().is_some_and(|found| !found.record.state.is_finished());
             let content = report.alias.as_ref().map(|alias| &alias.content);
@@ -86,24 +87,21 @@ fn status_of(report: &Report) -> Status {
     }
 }
 
-fn lines(name: &str, report: &Report, stack: Option<&InStack>) -> Vec<String> {
+fn lines(id: &AliasId, report: &Report, stack: Option<&InStack>) -> Vec<String> {
     let mut lines = Vec::new();
     match &report.alias {
-        Some(alias) => lines.push(format!("{name} says {}", alias.content)),
-        None => lines.push(format!("{name} does not exist")),
+        Some(alias) => lines.push(format!("{id} says {}", alias.content)),
+        None => lines.push(format!("{id} does not exist")),
     }
     match &report.current {
         Some(found) => {
             let state = &found.record.state;
             let plan = &state.plan;
-            lines.push(format!(
-                "rollout of version {} to {} by {}, begun {}: {}",
-                plan.old,
-                plan.new,
-                plan.strategy,
-                when(found.record.started),
-                phase_words(state)
-            ));
+            let begun = format!("begun {}: {}", when(found.record.started), phase_words(state));
+            lines.extend(plan.aliases.iter().map(|alias| {
+                let of = if plan.aliases.len() > 1 { format!(" of {}", alias.id) } else { String::new() };
+                format!("rollout{of} of version {} to {} by {}, {begun}", alias.old, alias.new, alias.strategy)
+            }));
             let age = found.heartbeat_age.as_secs();
             let conflicted = matches!(state.phase, Phase::Conflicted { .. });
             lines.push(match &report.driver {
@@ -116,10 +114,13 @@ fn lines(name: &str, report: &Report, stack: Option<&InStack>) -> Vec<String> {
             if conflicted {
                 lines.extend(ways_out(state));
             }
-            lines.extend(state.standing.as_ref().map(standing_words));
-            let differs = report.alias.as_ref().is_some_and(|alias| alias.content != state.alias.content);
-            if differs && state.intent.is_none() && report.driver.is_none() {
-                lines.push(format!("the journal expects {}", state.alias.content));
+            lines.extend(state.standing().map(|(alias, standing)| of_alias(plan, alias, &standing_words(&standing))));
+            let known = plan.of(id).and_then(|(index, _)| state.aliases.get(index));
+            if let (Some(known), Some(alias), None) = (known, &report.alias, &report.driver)
+                && known.intent.is_none()
+                && alias.content != known.seen.content
+            {
+                lines.push(format!("the journal expects {}", known.seen.content));
             }
         }
         None if report.alias.as_ref().is_some_and(|alias| alias.content.is_split()) => lines.push(
@@ -136,7 +137,7 @@ fn lines(name: &str, report: &Report, stack: Option<&InStack>) -> Vec<String> {
         ));
     }
     for record in &report.history {
-        let plan = &record.state.plan;
+        let Some((_, plan)) = record.state.plan.of(id) else { continue };
         if matches!(record.state.phase, Phase::RolledBack { why: Why::ByHand, .. }) {
             let when = when(record.started);
             lines.push(format!("before: {when} version {} was taken back to {} by hand", plan.new, plan.old));
@@ -154,20 +155,24 @@ fn lines(name: &str, report: &Report, stack: Option<&InStack>) -> Vec<String> {
     lines
 }
 
-fn as_json(name: &str, report: &Report, stack: Option<&InStack>) -> serde_json::Value {
+fn as_json(id: &AliasId, report: &Report, stack: Option<&InStack>) -> serde_json::Value {
     let current = report.current.as_ref().map(|found| {
         let state = &found.record.state;
+        let of = state.plan.of(id).map(|(_, plan)| plan);
+        let known = state.plan.of(id).and_then(|(index, _)| state.aliases.get(index));
+        let standing = state.standing().map(|(_, standing)| standing);
         json!({
             "id": found.record.id,
-            "old_version": state.plan.old,
-            "new_version": state.plan.new,
-            "strategy": state.plan.strategy,
+            "aliases": state.plan.ids(),
+            "old_version": of.map(|plan| plan.old),
+            "new_version": of.map(|plan| plan.new),
+            "strategy": of.map(|plan| &plan.strategy),
             "phase": state.phase,
-            "expected": state.alias.content,
+            "expected": known.map(|alias| &alias.seen.content),
             "driver": report.driver,
             "heartbeat_age_seconds": found.heartbeat_age.as_secs(),
-            "evidence": state.standing.as_ref().map(|standing| standing.evidence),
-            "bound": state.standing.as_ref().map(|standing| standing.bound),
+            "evidence": standing.as_ref().map(|standing| standing.evidence),
+            "bound": standing.as_ref().map(|standing| standing.bound),
             "entries": state.entries,
         })
     });
@@ -175,14 +180,14 @@ fn as_json(name: &str, report: &Report, stack: Option<&InStack>) -> serde_json::
         .history
         .iter()
         .map(|record| {
-            let plan = &record.state.plan;
-            json!({"id": record.id, "started_ms": record.started, "old_version": plan.old, "new_version": plan.new,
-                "strategy": plan.strategy, "phase": record.state.phase})
+            let plan = record.state.plan.of(id).map(|(_, plan)| plan);
+            json!({"id": record.id, "started_ms": record.started, "old_version": plan.map(|plan| plan.old), "new_version": plan.map(|plan| plan.new),
+                "strategy": plan.map(|plan| &plan.strategy), "phase": record.state.phase})
         })
         .collect();
     json!({
         "schema": 1,
-        "alias": name,
+        "alias": id.to_string(),
         "content": report.alias.as_ref().map(|alias| &alias.content),
         "revision": report.alias.as_ref().map(|alias| &alias.revision),
         "stack": stack.map(|stack| json!({"name": stack.name, "version": stack.version, "differs": stack.differs})),

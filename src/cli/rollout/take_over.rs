@@ -45,14 +45,13 @@ pub(super) async fn run(
     let target = args.target.resolve(context, &section).await?;
     let no_rollout = || rollout::Error::NoRollout { alias: target.name() };
     let services = target.services(context).await?.ok_or_else(no_rollout)?;
-    let found = services.store.find().await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
+    let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
     let plan = found.record.state.plan.clone();
-    let resume = format!("samara rollout resume --function {} --alias {}", target.function, target.alias);
+    let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
     let terminal = context.terminal;
     let sink = |progress: Progress| show::progress(terminal, &plan, &progress);
-    let verdict =
-        rollout::take_over(&target.function, &target.alias, purpose, timeout, &services, &mut receiver, &sink).await?;
+    let verdict = rollout::take_over(&target.id, purpose, timeout, &services, &mut receiver, &sink).await?;
     show::verdict(context.terminal, &verdict);
     Ok(verdict.outcome().into())
 }

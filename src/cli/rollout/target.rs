@@ -13,7 +13,7 @@ use crate::deploy::samconfig::{self, Section};
 use crate::package::bucket;
 use crate::rollout::clock::Clock;
 use crate::rollout::driver::alias::Driver;
-use crate::rollout::names::{AliasName, FunctionName, FunctionRef, parse_bucket, parse_stack};
+use crate::rollout::names::{AliasId, AliasName, FunctionName, FunctionRef, parse_bucket, parse_stack};
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::settle::StackSettle;
@@ -50,8 +50,7 @@ pub(super) struct TargetArgs {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(super) aws: Aws,
-    pub(super) function: FunctionName,
-    pub(super) alias: AliasName,
+    pub(super) id: AliasId,
     pub(super) clock: Clock,
     /// The stack that was named, or that samconfig.toml names.
     pub(super) stack: Option<String>,
@@ -109,8 +108,8 @@ impl TargetArgs {
         let clock = Clock::of(aws.endpoint_url()).await;
         let Named { function, alias, stack, journal_bucket } = named;
         let function = function.map(|function| function.name);
-        let (function, alias) = match (function, alias, &stack) {
-            (Some(function), Some(alias), _) => (function, alias),
+        let id = match (function, alias, &stack) {
+            (Some(function), Some(alias), _) => AliasId::new(function, alias),
             (function, alias, Some(stack)) => only_alias_of(&aws, stack, function.as_ref(), alias.as_ref()).await?,
             (_, _, None) => {
                 return Err(Error::Usage(
@@ -120,7 +119,7 @@ impl TargetArgs {
                 ));
             }
         };
-        Ok(Target { aws, function, alias, clock, stack, journal_bucket })
+        Ok(Target { aws, id, clock, stack, journal_bucket })
     }
 }
 
@@ -151,50 +150,46 @@ async fn only_alias_of(
     stack: &str,
     function: Option<&FunctionName>,
     alias: Option<&AliasName>,
-) -> Result<(FunctionName, AliasName), Error> {
+) -> Result<AliasId, Error> {
     let resources = aws.cloudformation().resources(stack).await?;
-    let mut found: Vec<(FunctionName, AliasName)> = resources
+    let mut found: Vec<AliasId> = resources
         .iter()
         .filter(|resource| resource.kind == "AWS::Lambda::Alias")
         .filter_map(|resource| alias_of(resource.physical_id.as_deref()?))
-        .filter(|(name, _)| function.is_none_or(|wanted| wanted == name))
-        .filter(|(_, name)| alias.is_none_or(|wanted| wanted == name))
+        .filter(|id| function.is_none_or(|wanted| *wanted == id.function))
+        .filter(|id| alias.is_none_or(|wanted| *wanted == id.alias))
         .collect();
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => Err(Error::Usage(format!("stack {stack} has no such alias"))),
         (Some(last), false) => {
-            let names: Vec<String> = found
-                .iter()
-                .chain([&last])
-                .map(|(function, alias)| format!("--function {function} --alias {alias}"))
-                .collect();
+            let names: Vec<String> = found.iter().chain([&last]).map(AliasId::flags).collect();
             Err(Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | "))))
         }
     }
 }
 
 /// Function and alias of an alias's ARN, which is its physical id.
-fn alias_of(arn: &str) -> Option<(FunctionName, AliasName)> {
+fn alias_of(arn: &str) -> Option<AliasId> {
     let [.., "function", function, alias] = arn.split(':').collect::<Vec<_>>()[..] else { return None };
-    Some((function.parse().ok()?, alias.parse().ok()?))
+    Some(AliasId::new(function.parse().ok()?, alias.parse().ok()?))
 }
 
 impl Target {
     /// An alias that is known already.
-    pub(crate) async fn new(aws: Aws, function: FunctionName, alias: AliasName) -> Self {
+    pub(crate) async fn new(aws: Aws, id: AliasId) -> Self {
         let clock = Clock::of(aws.endpoint_url()).await;
-        Self { aws, function, alias, clock, stack: None, journal_bucket: None }
+        Self { aws, id, clock, stack: None, journal_bucket: None }
     }
 
     /// `function:alias`.
     pub(super) fn name(&self) -> String {
-        format!("{}:{}", self.function, self.alias)
+        self.id.to_string()
     }
 
     /// The alias through Lambda alone.
     pub(super) fn driver(&self) -> Driver {
-        Driver::new(self.aws.lambda(), self.function.clone(), self.alias.clone(), self.clock.clone())
+        Driver::new(self.aws.lambda(), self.id.clone(), self.clock.clone())
     }
 
     /// Everything that a rollout needs, with a bucket that is there already; `None` when there is none.
@@ -222,9 +217,9 @@ impl Target {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = Some(host.trim().to_owned()).filter(|host| !host.is_empty()).or_else(|| context.env("HOSTNAME"));
         Services {
-            driver: self.driver(),
+            lambda: self.aws.lambda(),
             cloudwatch: self.aws.cloudwatch(),
-            store: Store::new(self.aws.s3(), bucket, self.function.clone(), self.alias.clone()),
+            store: Store::new(self.aws.s3(), bucket),
             clock: self.clock.clone(),
             me: owner::this_process(&user, host.as_deref().unwrap_or("this machine")),
             settle: Some(Arc::new(StackSettle::new(self.aws.clone(), bucket, Arc::new(|_| {})))),
@@ -268,8 +263,8 @@ mod tests {
 
     #[test]
     fn an_aliases_physical_id_is_its_arn() {
-        let (function, alias) = alias_of("arn:aws:lambda:eu-west-1:123456789012:function:hello:live").unwrap();
-        assert_eq!((function.as_str(), alias.as_str()), ("hello", "live"));
+        let id = alias_of("arn:aws:lambda:eu-west-1:123456789012:function:hello:live").unwrap();
+        assert_eq!(id.to_string(), "hello:live");
         assert!(alias_of("hello").is_none() && alias_of("").is_none());
     }
 }

@@ -7,7 +7,7 @@ use crate::aws::lambda::{Alias, Configuration, Lambda};
 use crate::aws::{self, ErrorKind};
 use crate::rollout::clock::Clock;
 use crate::rollout::content::{Content, Seen};
-use crate::rollout::names::{AliasName, FunctionName, RevisionId, Time, Version, Weight};
+use crate::rollout::names::{AliasId, AliasName, FunctionName, RevisionId, Time, Version, Weight};
 use crate::rollout::plan::{Facts, VersionFacts};
 use crate::rollout::state::{Readiness, WriteTrouble};
 
@@ -22,7 +22,8 @@ pub struct Driver {
 
 impl Driver {
     /// Of this alias. What Lambda says of the time is told to the clock.
-    pub fn new(lambda: Lambda, function: FunctionName, alias: AliasName, clock: Clock) -> Self {
+    pub fn new(lambda: Lambda, id: AliasId, clock: Clock) -> Self {
+        let AliasId { function, alias } = id;
         Self { lambda, function, alias, clock }
     }
 
@@ -108,7 +109,8 @@ impl Driver {
 }
 
 /// The command that does by hand what could not be done.
-pub fn by_hand(function: &FunctionName, alias: &AliasName, content: &Content) -> String {
+pub fn by_hand(id: &AliasId, content: &Content) -> String {
+    let AliasId { function, alias } = id;
     let weights: Vec<String> =
         content.weights.iter().map(|(version, weight)| format!("\"{version}\":{}", weight.fraction())).collect();
     format!(
@@ -172,8 +174,8 @@ mod tests {
 
     #[test]
     fn the_command_by_hand_clears_the_weights_too() {
-        let (function, alias) = ("hello".parse().unwrap(), "live".parse().unwrap());
-        insta::assert_snapshot!(by_hand(&function, &alias, &Content::whole("7".parse().unwrap())), @r#"aws lambda update-alias --function-name hello --name live --function-version 7 --routing-config '{"AdditionalVersionWeights":{}}'"#);
+        let id = AliasId::new("hello".parse().unwrap(), "live".parse().unwrap());
+        insta::assert_snapshot!(by_hand(&id, &Content::whole("7".parse().unwrap())), @r#"aws lambda update-alias --function-name hello --name live --function-version 7 --routing-config '{"AdditionalVersionWeights":{}}'"#);
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! The rollout as a pure machine: `step(state, event) -> (state, actions)`. Time is in the event.
 //!
-//! It is driven by levels, not by edges: [`Phase`] says what the alias should hold, [`State::alias`]
-//! what it is known to hold, and an [`Intent`] closes the gap. A raise is carried out only when the
+//! It is driven by levels, not by edges: [`Phase`] says what the aliases should hold, [`AliasState`]
+//! what each is known to hold, and an [`Intent`] closes the gap. A raise is carried out only when the
 //! journal has it (that write is the fence too); the way back waits for nothing but Lambda. A
-//! driver that dies loses only [`Live`]: whoever loads the rest reads the alias and goes on.
+//! driver that dies loses only [`Live`]: whoever loads the rest reads the aliases and goes on.
 
-mod handle;
+mod alias;
+mod drive;
+mod event;
+mod mutation;
+mod take;
 #[cfg(test)]
 mod tests;
 
@@ -15,18 +19,26 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::analysis::alarms::{AlarmReading, AlarmWatch};
-use super::analysis::{Judge, Minute, Reason, Standing};
+use super::analysis::{Reason, Standing};
 use super::content::{Content, Seen};
-use super::names::{RevisionId, Time, Version, Weight};
-use super::plan::{OnOutage, Plan};
+use super::names::{Time, Weight};
+use super::plan::{Hook, HookTime, OnOutage, Plan};
 
-/// How often metrics, alarms and the alias are read.
+pub use alias::{AliasLive, AliasState, Conflict, Intent};
+pub use event::{
+    Action, AliasReading, Event, Purpose, Readiness, Reading, Stop, Task, TaskTrouble, What, WriteTrouble,
+};
+pub use mutation::Mutation;
+
+/// How often metrics, alarms and the aliases are read.
 pub const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often the journal is written when there is nothing new, to say that the driver lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A raise needs a reading no older than this: two looks and the time that they take.
 const FRESH: Duration = Duration::from_secs(75);
-/// After so long without an event the process slept: what it knew of alias and journal is stale.
+/// A raise needs a write of the journal no older than this: two heartbeats.
+const FENCED: Duration = Duration::from_secs(20);
+/// After so long without an event the process slept: what it knew of aliases and journal is stale.
 pub const GAP: Duration = Duration::from_secs(40);
 /// How long a version may stay Pending (SnapStart, images and VPCs take minutes).
 const PENDING_FOR: Duration = Duration::from_secs(900);
@@ -37,8 +49,14 @@ const JOURNAL_PATIENCE: Duration = Duration::from_secs(120);
 /// Refused for want of permission so often, a rollback needs a person. Credentials may be renewed
 /// in between.
 const DENIALS: u32 = 6;
-/// Entries that are kept; a plan of 200 steps makes about 600.
-const ENTRIES: usize = 1000;
+/// Written and answered, but not to be read so often: the answer has to do.
+const READ_FAILURES: u32 = 6;
+/// A check that cannot be run so often has failed.
+const TASK_ATTEMPTS: u32 = 3;
+/// So many aliases go back at the same time: Lambda's control plane is throttled by the account.
+const BACK_AT_ONCE: usize = 4;
+/// Entries that are kept; a plan of 200 steps makes about 600 an alias.
+const ENTRIES: usize = 2000;
 
 /// Where the rollout is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,7 +89,10 @@ pub enum Phase {
         since: Time,
     },
     /// Watched long enough; what is checked after the traffic is checked here.
-    PostTraffic,
+    PostTraffic {
+        /// Since when the new versions serve everything.
+        since: Time,
+    },
     /// The stack's template follows.
     Settling,
     /// Done.
@@ -85,8 +106,8 @@ pub enum Phase {
     RolledBack {
         /// Why.
         why: Why,
-        /// What the alias was left with: the old version, or what somebody else made of it.
-        left: Content,
+        /// What each alias was left with: the old version, or what somebody else made of it.
+        left: Vec<Content>,
     },
     /// Waiting for a person at the weight that there is.
     Paused {
@@ -100,14 +121,10 @@ pub enum Phase {
         /// Why.
         reason: String,
     },
-    /// Somebody else changed the alias. Nothing is touched.
+    /// Somebody else changed an alias ([`AliasState::conflict`]). Nothing is touched.
     Conflicted {
         /// Where it was.
         was: Box<Phase>,
-        /// What the alias should have said.
-        expected: Content,
-        /// What it says; `None` when it is gone.
-        found: Option<Content>,
     },
 }
 
@@ -131,6 +148,9 @@ pub enum PauseCause {
 pub enum Why {
     /// The new version is worse.
     Evidence {
+        /// On which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// The numbers.
         reason: Reason,
     },
@@ -142,6 +162,13 @@ pub enum Why {
     /// The new version cannot serve.
     Version {
         /// What Lambda says.
+        reason: String,
+    },
+    /// A check before or after the traffic failed.
+    Check {
+        /// Which.
+        what: String,
+        /// What it said.
         reason: String,
     },
     /// Nothing could be read for too long.
@@ -168,29 +195,6 @@ pub enum Why {
     ByHand,
 }
 
-/// A write of the alias that has been decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Intent {
-    /// What the alias said when it was decided.
-    pub before: Content,
-    /// What it is to say.
-    pub after: Content,
-    /// The journal has to have this before it is carried out; the way back does not wait for it.
-    seq: u64,
-    stage: Stage,
-    attempts: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum Stage {
-    /// Waiting for the journal.
-    Journalling,
-    /// The call is under way.
-    Acting,
-    /// What became of it is not known, or it was refused: the alias has to be read, not before then.
-    Verifying(Time),
-}
-
 /// A line of the journal's story.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -212,27 +216,47 @@ pub enum Happening {
         /// What it came for.
         to: Purpose,
     },
-    /// The alias is going to say this.
+    /// An alias is going to say this.
     Intent {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// What.
         content: Content,
     },
-    /// The alias says this.
+    /// An alias says this.
     Confirmed {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// What.
         content: Content,
     },
     /// The same content was found under another revision: somebody edited the description, say.
-    Adopted,
+    Adopted {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
+    },
     /// The settle's stack update wrote the alias once more, with the content that it had.
-    WrittenBySettle,
+    WrittenBySettle {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
+    },
     /// What somebody else made of the alias is accepted, as `resume --adopt` asked.
     Accepted {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// What it says.
         content: Content,
     },
     /// What somebody else made of the alias is going to be overwritten, as `abort --force` asked.
     Overwriting {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// What it says.
         content: Content,
     },
@@ -255,6 +279,23 @@ pub enum Happening {
         /// Why.
         cause: PauseCause,
     },
+    /// A check, or the warm-up, is going to be run.
+    Running {
+        /// Which.
+        task: Task,
+    },
+    /// It succeeded.
+    Passed {
+        /// Which.
+        task: Task,
+    },
+    /// The evidence says to go back, and was not to be acted on.
+    WouldGoBack {
+        /// Why.
+        why: Why,
+    },
+    /// The driver left it for a later `resume`.
+    Left,
     /// The last step's minutes are awaited.
     Barrier,
     /// The bake began.
@@ -272,9 +313,16 @@ pub enum Happening {
         reason: String,
     },
     /// CloudFormation had put the alias back to its old version while it undid a failed settle.
-    PutBackByCloudFormation,
+    PutBackByCloudFormation {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
+    },
     /// Somebody else changed the alias.
     Conflict {
+        /// Which alias, by its index.
+        #[serde(default)]
+        alias: usize,
         /// What it says.
         found: Option<Content>,
     },
@@ -284,29 +332,6 @@ pub enum Happening {
     Succeeded,
 }
 
-/// What a process that takes a rollout over comes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// Go on where it stopped.
-    Resume,
-    /// Go on, over the pause that it waits at.
-    Promote,
-    /// Go back.
-    Abort,
-    /// Accept what somebody else made of the alias, and go on from there.
-    Adopt,
-    /// Go back over whatever the alias says.
-    Force,
-}
-
-impl Purpose {
-    /// Whether it goes back to the old version.
-    pub fn goes_back(self) -> bool {
-        matches!(self, Self::Abort | Self::Force)
-    }
-}
-
 /// Everything that is known of a rollout; all but `live` is in the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -314,27 +339,13 @@ pub struct State {
     pub plan: Plan,
     /// Where it is.
     pub phase: Phase,
-    /// What the alias is known to say.
-    pub alias: Seen,
-    /// What a write of ours whose answer never came may still make of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maybe: Option<Content>,
-    /// A write that is decided and not confirmed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
-    /// What somebody else made of the alias and was accepted: it stands for the step's own content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Content>,
-    /// The evidence.
-    pub judge: Judge,
+    /// The aliases, in the plan's order.
+    pub aliases: Vec<AliasState>,
     /// The alarms.
     pub alarms: AlarmWatch,
-    /// Where the evidence stood at the last look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standing: Option<Standing>,
-    /// When the first weight was set; the evidence begins there.
-    #[serde(default)]
-    pub first_traffic: Option<Time>,
+    /// What was done of what is done once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Task>,
     /// The story so far.
     pub entries: VecDeque<Entry>,
     /// Rises with every change that the journal has to have.
@@ -354,210 +365,52 @@ pub struct Live {
     write_not_before: Time,
     journal_lost_since: Option<Time>,
     journal_gone: bool,
+    /// When the journal was last written.
+    fenced_at: Option<Time>,
     /// Whether the journal says that this process drives.
     claimed: bool,
     heartbeat_at: Time,
-    /// Whether the alias has been read since this driver began, or woke.
-    verified: bool,
-    taken_over: bool,
-    /// The first reading of the alias is accepted, or overwritten, whatever it says.
-    insists: Option<Purpose>,
-    /// Numbers the reads of the alias, so that an answer overtaken by a write is not believed.
-    ticket: u64,
-    reading: bool,
-    read_not_before: Time,
-    read_failures: u32,
-    denials: u32,
     looking: bool,
     look_not_before: Time,
     last_good: Option<Time>,
     blind_since: Option<Time>,
     blind_error: String,
-    version_ready: bool,
-    checking: bool,
-    check_not_before: Time,
+    task: Option<Running>,
     settling: bool,
-    settle_failed: Option<String>,
+    settled: Option<Result<(), String>>,
     wake_at_gate: bool,
+    leaving: bool,
     retiring: bool,
     /// How it ended for this driver.
     pub stop: Option<Stop>,
+    /// A deliberate mistake, for the simulation.
+    #[doc(hidden)]
+    pub mutation: Option<Mutation>,
 }
 
-/// How it ended, for the process that drove it.
+/// A task under way.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stop {
-    /// The phase says it all: succeeded, rolled back, paused, conflicted, settle failed.
-    Phase,
-    /// Another driver has the journal now.
-    LostFence {
-        /// Who.
-        holder: String,
-    },
-    /// The journal is gone; the weight stays as it is.
-    JournalGone,
-    /// It cannot be rolled back without a person.
-    Stuck {
-        /// Why.
-        reason: String,
-    },
-    /// Interrupted where there is nothing to go back from.
-    Interrupted,
-}
-
-/// Something that happened, and when.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
-    /// When, by the services' clock.
-    pub at: Time,
-    /// What.
-    pub what: What,
-}
-
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq)]
-pub enum What {
-    /// A new rollout begins.
-    Begin,
-    /// This process takes over what is in the journal.
-    TakeOver(Purpose),
-    /// Time passed.
-    Tick,
-    /// The journal has the state with this number.
-    Journalled(u64),
-    /// The journal cannot be reached.
-    JournalUnreachable,
-    /// Another driver wrote it.
-    JournalLost {
-        /// Who.
-        holder: String,
-    },
-    /// It was deleted.
-    JournalGone,
-    /// The alias was read: `None` when there is no such alias.
-    AliasRead(u64, Result<Option<Seen>, String>),
-    /// The alias was written, or not.
-    AliasWritten(Result<RevisionId, WriteTrouble>),
-    /// The new version was looked at.
-    VersionIs(Readiness),
-    /// Metrics and alarms were read, or not.
-    Looked(Result<Reading, String>),
-    /// The stack was settled, or not.
-    Settled(Result<(), String>),
-    /// The journal was moved to the history.
-    Retired,
-    /// `rollout pause`.
-    Pause,
-    /// Go on over a pause, or to the next step now.
-    Promote,
-    /// Go back, and why.
-    Back(Why),
-    /// Interrupted, and told to hold.
-    Hold,
-}
-
-/// What was read of metrics and alarms.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Reading {
-    /// Minutes, the newest last.
-    pub minutes: Vec<Minute>,
-    /// The longest invocation in them.
-    pub longest_ms: u64,
-    /// The alarms.
-    pub alarms: Vec<AlarmReading>,
-}
-
-/// Why a write of the alias did not take effect, as far as that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteTrouble {
-    /// The revision was stale (412), or the retry of a write whose answer was lost.
-    Refused,
-    /// No answer, or 5xx: it may have taken effect.
-    Unknown,
-    /// 409 or 429: it has not; try again later.
-    Busy,
-    /// 404: alias or version are not there.
-    Gone(String),
-    /// The principal may not.
-    Denied(String),
-}
-
-/// Whether the new version can serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// Yes.
-    Active,
-    /// Not yet, or not known.
-    Pending,
-    /// Never.
-    Failed(String),
-}
-
-/// What the world is asked to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Write the state as it is now to the journal, conditionally; answer [`What::Journalled`].
-    WriteJournal(u64),
-    /// `GetAlias`, with the number that the answer has to carry.
-    ReadAlias(u64),
-    /// `UpdateAlias` with the revision; once, without retries.
-    WriteAlias {
-        /// The revision that it is written over.
-        expect: RevisionId,
-        /// What it is to say.
-        content: Content,
-    },
-    /// Look whether the new version is active.
-    CheckVersion(Version),
-    /// Read metrics from this minute on, and the alarms.
-    Look {
-        /// The first minute wanted, counted from 1970.
-        from: i64,
-        /// From this minute on the alias has only the new version.
-        whole_from: Option<i64>,
-    },
-    /// Bring the stack's template in line.
-    Settle,
-    /// Move the journal to the history.
-    Retire,
+struct Running {
+    task: Task,
+    /// The journal has to have this first.
+    seq: u64,
+    started: bool,
+    attempts: u32,
+    not_before: Time,
 }
 
 impl State {
-    /// A rollout that has not begun. `alias` is what was read in preflight.
-    pub fn new(plan: Plan, alias: Seen) -> Self {
+    /// A rollout that has not begun. `seen` is what was read in preflight, one an alias of the plan.
+    pub fn new(plan: Plan, seen: Vec<Seen>) -> Self {
         Self {
             plan,
             phase: Phase::Planned,
-            alias,
-            maybe: None,
-            intent: None,
-            accepted: None,
-            judge: Judge::default(),
+            aliases: seen.into_iter().map(AliasState::new).collect(),
             alarms: AlarmWatch::default(),
-            standing: None,
-            first_traffic: None,
+            passed: Vec::new(),
             entries: VecDeque::new(),
             seq: 0,
             live: Live::default(),
-        }
-    }
-
-    /// What the alias is to say in this phase; `None` where it is left as it is.
-    fn target(&self) -> Option<Content> {
-        match &self.phase {
-            Phase::Shifting { step, .. } => Some(self.accepted.clone().unwrap_or_else(|| self.plan.content(*step))),
-            Phase::Promoting | Phase::Settling => Some(Content::whole(self.plan.new)),
-            Phase::RollingBack { .. } => Some(Content::whole(self.plan.old)),
-            Phase::Planned
-            | Phase::PreTraffic { .. }
-            | Phase::Barrier { .. }
-            | Phase::Baking { .. }
-            | Phase::PostTraffic
-            | Phase::Succeeded
-            | Phase::RolledBack { .. }
-            | Phase::Paused { .. }
-            | Phase::SettleFailed { .. }
-            | Phase::Conflicted { .. } => None,
         }
     }
 
@@ -568,9 +421,19 @@ impl State {
             | Phase::RolledBack { .. }
             | Phase::SettleFailed { .. }
             | Phase::Conflicted { .. }
-            | Phase::Paused { .. } => self.intent.is_none(),
+            | Phase::Paused { .. } => self.aliases.iter().all(|alias| alias.intent.is_none()),
             _ => false,
         }
+    }
+
+    /// Whether the driver leaves it for a later `resume`: what is due now is done.
+    pub fn is_left(&self) -> bool {
+        let holds =
+            matches!(self.phase, Phase::Shifting { since: Some(_), .. } | Phase::Barrier { .. } | Phase::Baking { .. });
+        self.live.leaving
+            && holds
+            && self.live.last_good.is_some()
+            && self.aliases.iter().all(|alias| alias.intent.is_none() && alias.live.verified)
     }
 
     /// Whether it is over for good.
@@ -578,7 +441,7 @@ impl State {
         matches!(self.phase, Phase::Succeeded | Phase::RolledBack { .. })
     }
 
-    /// Whether the new version is being judged, and may still be taken back.
+    /// Whether the new versions are being judged, and may still be taken back.
     pub fn may_go_back(&self) -> bool {
         match &self.phase {
             Phase::Planned
@@ -587,7 +450,7 @@ impl State {
             | Phase::Barrier { .. }
             | Phase::Promoting
             | Phase::Baking { .. }
-            | Phase::PostTraffic
+            | Phase::PostTraffic { .. }
             | Phase::Paused { .. } => true,
             Phase::Settling
             | Phase::Succeeded
@@ -600,15 +463,16 @@ impl State {
 
     /// Whether `resume --adopt` can go on from this content: the alias has nothing but this rollout's
     /// own versions, and neither is what a rollback or a settle left.
-    pub fn may_adopt(&self, content: &Content) -> bool {
-        let ours = [self.plan.old.to_string(), self.plan.new.to_string()];
+    pub fn may_adopt(&self, alias: usize, content: &Content) -> bool {
+        let Some(plan) = self.plan.aliases.get(alias) else { return false };
+        let ours = [plan.old.to_string(), plan.new.to_string()];
         let is_ours = ours.contains(&content.version) && content.weights.keys().all(|version| ours.contains(version));
         let phase = match &self.phase {
             Phase::Paused { was, .. } | Phase::Conflicted { was, .. } => was,
             phase => phase,
         };
         let settles = matches!(phase, Phase::Settling | Phase::SettleFailed { .. });
-        is_ours && content.share(self.plan.new) > Weight::ZERO && !settles
+        is_ours && content.share(plan.new) > Weight::ZERO && !settles
     }
 
     /// When nothing happens before: the next time that a tick can change something.
@@ -619,6 +483,43 @@ impl State {
     /// Whether the journal has everything.
     pub fn is_recorded(&self) -> bool {
         self.live.journalled >= self.seq
+    }
+
+    /// When any alias first had traffic on its new version.
+    pub fn first_traffic(&self) -> Option<Time> {
+        self.aliases.iter().filter_map(|alias| alias.first_traffic).min()
+    }
+
+    /// The earliest time at which the phase may end, where that is known.
+    pub fn next_at(&self) -> Option<Time> {
+        self.gate()
+    }
+
+    /// Where the evidence of the whole set stands: the mean over its functions
+    /// (each is an e-process, so is their mean), and what says most.
+    pub fn standing(&self) -> Option<(usize, Standing)> {
+        let known: Vec<(usize, &Standing)> =
+            self.aliases.iter().enumerate().filter_map(|(at, alias)| Some((at, alias.standing.as_ref()?))).collect();
+        let mean = known.iter().map(|(_, standing)| standing.evidence / self.aliases.len() as f64).sum::<f64>();
+        let (at, worst) = known.into_iter().fold(None, |worst: Option<(usize, &Standing)>, one| match worst {
+            Some(worst) if worst.1.evidence >= one.1.evidence => Some(worst),
+            _ => Some(one),
+        })?;
+        Some((at, Standing { evidence: mean, ..worst.clone() }))
+    }
+
+    /// The hook with this index.
+    pub fn hook(&self, index: usize) -> Option<&Hook> {
+        self.plan.hooks.get(index)
+    }
+
+    /// A task in plain words.
+    pub fn task_words(&self, task: Task) -> String {
+        self.plan.task_words(task)
+    }
+
+    fn mutated(&self, mutation: Mutation) -> bool {
+        self.live.mutation == Some(mutation)
     }
 
     fn note(&mut self, what: Happening) {
@@ -642,7 +543,9 @@ impl State {
             (_, phase) => matches!(phase, Phase::Paused { .. } | Phase::Conflicted { .. }),
         };
         if !stays {
-            self.accepted = None;
+            for alias in &mut self.aliases {
+                alias.accepted = None;
+            }
         }
         self.phase = phase;
         self.seq += 1;
@@ -650,7 +553,31 @@ impl State {
 
     fn is_fresh(&self) -> bool {
         let blind_is_fine = self.plan.on_outage == OnOutage::Continue && self.live.blind_since.is_some();
-        blind_is_fine || self.live.last_good.is_some_and(|at| self.live.now.since(at) <= FRESH)
+        blind_is_fine
+            || self.mutated(Mutation::RaiseBlind)
+            || self.live.last_good.is_some_and(|at| self.live.now.since(at) <= FRESH)
+    }
+
+    /// What is to be done once at this time and has not been.
+    fn next_task(&self, when: HookTime) -> Option<Task> {
+        let warm_up = (when == HookTime::BeforeTraffic && self.plan.warm_up.is_some())
+            .then(|| (0..self.aliases.len()).map(Task::WarmUp));
+        let hooks = self.plan.hooks_at(when).map(|(index, _)| Task::Hook(index));
+        warm_up.into_iter().flatten().chain(hooks).find(|task| !self.passed.contains(task))
+    }
+}
+
+impl Plan {
+    /// A task in plain words.
+    pub fn task_words(&self, task: Task) -> String {
+        match task {
+            Task::WarmUp(alias) => {
+                let of =
+                    self.aliases.get(alias).map(|alias| format!(" of version {} of {}", alias.new, alias.id.function));
+                format!("the warm-up{}", of.unwrap_or_default())
+            }
+            Task::Hook(index) => self.hooks.get(index).map_or_else(|| "a hook".to_owned(), ToString::to_string),
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 //! the invariants are checked from the world's own history, not from the machine's words.
 
 use super::*;
-use crate::rollout::analysis::Counts;
 use crate::rollout::analysis::alarms::AlarmState;
-use crate::rollout::names::Weight;
+use crate::rollout::analysis::{Counts, Minute};
+use crate::rollout::names::{RevisionId, Weight};
 use crate::rollout::plan::tests::plan;
 
 /// Who wrote the alias.
@@ -78,7 +78,7 @@ enum Ran {
 
 impl World {
     fn new(script: Script) -> Self {
-        let old = plan("AllAtOnce").old;
+        let old = plan("AllAtOnce").aliases[0].old;
         Self {
             now: Time(600_000_000),
             alias: Seen { content: Content::whole(old), revision: RevisionId("r0".to_owned()) },
@@ -102,14 +102,17 @@ impl World {
     fn journal_tells(&self, content: &Content) -> bool {
         let Some((text, _)) = &self.journal else { return false };
         let state: State = serde_json::from_str(text).unwrap();
-        state.entries.iter().any(|entry| matches!(&entry.what, Happening::Intent { content: told } if told == content))
+        state
+            .entries
+            .iter()
+            .any(|entry| matches!(&entry.what, Happening::Intent { content: told, .. } if told == content))
     }
 
     fn is_down(&self) -> bool {
         self.script.down_after_first_write && self.writes.iter().any(|(_, _, writer)| *writer == Writer::Us)
     }
 
-    fn counts(&self, minute: i64, plan: &Plan) -> Minute {
+    fn counts(&self, minute: i64, plan: &crate::rollout::plan::AliasPlan) -> Minute {
         // The weight that held in the middle of the minute.
         let middle = Time::of_minute(minute) + Duration::from_secs(30);
         let content = self.writes.iter().rev().find(|(at, ..)| *at <= middle).map(|(_, content, _)| content);
@@ -159,38 +162,40 @@ impl World {
                         What::Journalled(*seq)
                     }
                     (None, _) => What::JournalGone,
-                    _ => What::JournalLost { holder: "another".to_owned() },
+                    _ => What::JournalLost { holder: "another".to_owned(), paused: false },
                 }
             }
-            Action::ReadAlias(ticket) if answered => What::AliasRead(*ticket, Ok(Some(self.alias.clone()))),
-            Action::ReadAlias(ticket) => What::AliasRead(*ticket, Err("no answer".to_owned())),
-            Action::WriteAlias { expect, content } => {
+            Action::ReadAlias { ticket, .. } if answered => What::AliasRead(0, *ticket, Ok(Some(self.alias.clone()))),
+            Action::ReadAlias { ticket, .. } => What::AliasRead(0, *ticket, Err("no answer".to_owned())),
+            Action::WriteAlias { expect, content, .. } => {
                 if !arrives {
-                    return What::AliasWritten(Err(WriteTrouble::Unknown));
+                    return What::AliasWritten(0, Err(WriteTrouble::Unknown));
                 }
                 if self.alias.revision != *expect {
-                    return What::AliasWritten(Err(WriteTrouble::Refused));
+                    return What::AliasWritten(0, Err(WriteTrouble::Refused));
                 }
-                if *content != Content::whole(driver.state.plan.old) && !self.journal_tells(content) {
+                if *content != driver.state.plan.aliases[0].before() && !self.journal_tells(content) {
                     self.unannounced.push(content.clone());
                 }
                 let revision = self.set_alias(content.clone(), Writer::Us);
-                What::AliasWritten(if answered { Ok(revision) } else { Err(WriteTrouble::Unknown) })
+                What::AliasWritten(0, if answered { Ok(revision) } else { Err(WriteTrouble::Unknown) })
             }
-            Action::CheckVersion(_) if answered => What::VersionIs(Readiness::Active),
-            Action::CheckVersion(_) => What::VersionIs(Readiness::Pending),
+            Action::CheckVersion { alias } if answered => What::VersionIs(*alias, Readiness::Active),
+            Action::CheckVersion { alias } => What::VersionIs(*alias, Readiness::Pending),
+            Action::Perform(task) if answered => What::Performed(*task, Ok(())),
+            Action::Perform(task) => What::Performed(*task, Err(TaskTrouble::NotRun("no answer".to_owned()))),
             Action::Look { .. } if self.is_down() || !answered => What::Looked(Err("no answer".to_owned())),
             Action::Look { from, .. } => {
-                let plan = &driver.state.plan;
+                let plan = &driver.state.plan.aliases[0];
                 let minutes = (*from..self.now.minute() - 1).map(|minute| self.counts(minute, plan)).collect();
                 let start = Time(600_000_000).minute();
                 let fires = self.script.alarm_from.is_some_and(|from| self.now.minute() >= start + from);
                 let state = if fires { AlarmState::Alarm } else { AlarmState::Ok };
                 let alarms = vec![AlarmReading { name: "errors".to_owned(), state, reason: String::new() }];
-                What::Looked(Ok(Reading { minutes, longest_ms: 900, alarms }))
+                What::Looked(Ok(Reading { aliases: vec![AliasReading { minutes, longest_ms: 900 }], alarms }))
             }
             Action::Settle if self.script.settle == SettleScript::PutsBack => {
-                let old = Content::whole(driver.state.plan.old);
+                let old = driver.state.plan.aliases[0].before();
                 self.set_alias(old, Writer::CloudFormation);
                 What::Settled(Err("UPDATE_ROLLBACK_COMPLETE".to_owned()))
             }
@@ -253,7 +258,7 @@ fn run(world: &mut World, state: State, first: What, etag: Option<u64>, at: usiz
             queue.push_back(answer);
         }
     }
-    panic!("it never ends: {:?} {:?} {:?}", driver.state.phase, driver.state.intent, driver.state.live);
+    panic!("it never ends: {:?} {:?} {:?}", driver.state.phase, driver.state.aliases, driver.state.live);
 }
 
 /// A second process comes: it reads the journal and goes on from there.
@@ -269,7 +274,8 @@ fn second(world: &mut World, purpose: Purpose) -> Option<State> {
 
 /// ROLLOUT.md's invariants 1, 2, 6, 7, from the world's history.
 fn check_history(world: &World, plan: &Plan, story: &str) {
-    let weights: Vec<Weight> = plan.steps().iter().map(|step| step.weight).chain([Weight::FULL]).collect();
+    let weights: Vec<Weight> = plan.timeline().iter().map(|step| step.weights[0]).chain([Weight::FULL]).collect();
+    let plan = &plan.aliases[0];
     let (mut highest, mut fell) = (0, false);
     let mut before = Content::whole(plan.old);
     for (_, content, writer) in &world.writes {
@@ -302,7 +308,7 @@ fn check_history(world: &World, plan: &Plan, story: &str) {
 
 /// Invariant 3, and that the words fit the world.
 fn check_end(world: &World, state: &State, story: &str) {
-    let plan = &state.plan;
+    let plan = &state.plan.aliases[0];
     match &state.phase {
         Phase::Succeeded | Phase::SettleFailed { .. } => {
             assert_eq!(world.alias.content, Content::whole(plan.new), "3\n{story}");
@@ -334,7 +340,7 @@ fn small_plan(strategy: &str, settles: bool) -> Plan {
 }
 
 fn first(world: &mut World, plan: Plan, at: usize, fault: Fault) -> (Ran, State) {
-    let state = State::new(plan, world.alias.clone());
+    let state = State::new(plan, vec![world.alias.clone()]);
     run(world, state, What::Begin, None, at, fault)
 }
 
@@ -459,7 +465,7 @@ fn going_back_needs_nothing_but_lambda() {
     let (ran, state) = first(&mut world, plan, usize::MAX, Fault::None);
     assert_eq!(ran, Ran::Stopped);
     assert!(matches!(&state.phase, Phase::RolledBack { why: Why::Outage { .. }, .. }), "{:?}", state.phase);
-    assert_eq!(world.alias.content, Content::whole(state.plan.old));
+    assert_eq!(world.alias.content, state.plan.aliases[0].before());
     // The journal could not be written; whoever comes later finds the alias back and says so.
     world.script.down_after_first_write = false;
     let later = second(&mut world, Purpose::Resume).unwrap();
@@ -519,7 +525,7 @@ fn every_event_is_answered_in_every_state() {
     for script in scripts() {
         let mut world = World::new(script);
         let plan = small_plan("steps:10%:1m,50%:1m", true);
-        let mut state = State::new(plan, world.alias.clone());
+        let mut state = State::new(plan, vec![world.alias.clone()]);
         let mut driver = Driver { state: state.clone(), etag: None, lost: None };
         let mut queue = VecDeque::from([What::Begin]);
         for _ in 0..400 {
@@ -544,20 +550,26 @@ fn every_event_is_answered_in_every_state() {
         What::Tick,
         What::Journalled(1),
         What::JournalUnreachable,
-        What::JournalLost { holder: "x".to_owned() },
+        What::JournalLost { holder: "x".to_owned(), paused: false },
         What::JournalGone,
-        What::AliasRead(1, Ok(None)),
-        What::AliasRead(2, Ok(Some(seen))),
-        What::AliasRead(3, Err("x".to_owned())),
-        What::AliasWritten(Ok(RevisionId("y".to_owned()))),
-        What::AliasWritten(Err(WriteTrouble::Refused)),
-        What::AliasWritten(Err(WriteTrouble::Gone("x".to_owned()))),
-        What::VersionIs(Readiness::Failed("x".to_owned())),
+        What::AliasRead(0, 1, Ok(None)),
+        What::AliasRead(0, 2, Ok(Some(seen))),
+        What::AliasRead(0, 3, Err("x".to_owned())),
+        What::AliasRead(7, 3, Err("x".to_owned())),
+        What::AliasWritten(0, Ok(RevisionId("y".to_owned()))),
+        What::AliasWritten(0, Err(WriteTrouble::Refused)),
+        What::AliasWritten(0, Err(WriteTrouble::Gone("x".to_owned()))),
+        What::VersionIs(0, Readiness::Failed("x".to_owned())),
         What::Looked(Err("x".to_owned())),
         What::Looked(Ok(Reading::default())),
         What::Settled(Err("x".to_owned())),
         What::Retired,
         What::Pause,
+        What::Leave,
+        What::PromoteFully,
+        What::TakeOver(Purpose::Pause),
+        What::TakeOver(Purpose::PromoteFully),
+        What::Performed(Task::Hook(0), Ok(())),
         What::Promote,
         What::Back(Why::Interrupted),
         What::Back(Why::TimedOut),
@@ -571,7 +583,7 @@ fn every_event_is_answered_in_every_state() {
                 if matches!(after.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. }) {
                     for action in actions {
                         if let Action::WriteAlias { content, .. } = action {
-                            assert_eq!(content, Content::whole(after.plan.old));
+                            assert_eq!(content, after.plan.aliases[0].before());
                         }
                     }
                 }
