@@ -110,7 +110,8 @@ impl Verdict {
             Outcome::RolledBack => vec![
                 format!("{name} {is} back on {old}: {reason}"),
                 "A rollback does not undo tables, policies, APIs and queues of the new template, nor what the new \
-                 version did to data; $LATEST is still the new code."
+                 version did to data; $LATEST is still the new code. Requests that were under way may still end on \
+                 the new version."
                     .to_owned(),
             ],
             Outcome::Refused => vec![format!("{name} {stays} on {old}; no traffic was moved: {reason}")],

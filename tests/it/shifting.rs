@@ -114,7 +114,11 @@ Resources:
 
     /// Version, and the weights of the other one, as the SDK reads them.
     fn alias(&self) -> (String, HashMap<String, f64>) {
-        let alias = self.lambda.get_alias().function_name(self.function()).name("live").send();
+        self.alias_of("Fn")
+    }
+
+    fn alias_of(&self, name: &str) -> (String, HashMap<String, f64>) {
+        let alias = self.lambda.get_alias().function_name(&self.resources()[name]).name("live").send();
         let alias = self.runtime.block_on(alias).expect("an answer");
         let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
         (alias.function_version.expect("a version"), weights)
@@ -177,6 +181,54 @@ fn a_deploy_killed_in_its_rollout_is_finished_or_taken_back_by_another_process()
     config("strategy = 'canary:20%:1m'\n");
     world.deploy(&[]).run().expect(0).says("version 4 with 20% to version 5");
     assert_eq!(world.alias(), whole("5"));
+}
+
+#[test]
+fn functions_of_one_stack_step_together_and_go_back_together() {
+    let world = World::new();
+    let other = "  Other:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      Handler: app.handler
+      Runtime: provided.al2023
+      AutoPublishAlias: live
+      DeploymentPreference: { Type: AllAtOnce }
+";
+    world.silent(other, "one");
+    world.deploy(&QUIET).run().expect(0);
+    world.silent(other, "two");
+    let mut args = vec!["--strategy", "steps:10%:1m,50%:1m", "--output", "json"];
+    args.extend(QUIET);
+    let mut child = world.start(&args);
+    let mut confirmed = 0;
+    for line in std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().expect("piped"))) {
+        confirmed += usize::from(line.expect("a line").contains("\"confirmed\""));
+        if confirmed == 2 {
+            child.kill().expect("it runs");
+            break;
+        }
+    }
+    child.wait().expect("it ends");
+    let split = |name: &str| world.alias_of(name).1.get("2").copied();
+    assert_eq!((split("Fn"), split("Other")), (Some(0.1), Some(0.1)), "both at the first step");
+
+    // Either alias leads to the one rollout.
+    let of = |name: &str, args: &[&str]| {
+        let (function, alias) = (world.resources()[name].clone(), "live");
+        let target = ["--sandbox", "--function", &function, "--alias", alias];
+        world.project.samara(["rollout"].iter().chain(args).chain(&target)).run()
+    };
+    of("Other", &["status"]).expect(6).prints("nobody drives it");
+    of("Other", &["abort"]).expect(4).prints("are back on versions 1, 1: aborted");
+    assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), (whole("1"), whole("1")));
+
+    world.silent(other, "three");
+    let mut args = vec!["--strategy", "canary:10%:1m"];
+    args.extend(QUIET);
+    world.deploy(&args).run().expect(0).prints("serve versions ");
+    assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), (whole("3"), whole("3")));
+    of("Fn", &["status"]).expect(0).prints("no rollout is under way");
 }
 
 /// Calls the alias all the time until it is told to stop; gives how often.
