@@ -9,6 +9,7 @@ use super::generated::Generated;
 use super::openapi::python::{Keys, Py};
 use super::refusal::Refusal;
 use super::resolve::{Parameters, References};
+use super::resolver::Resolver;
 use super::resource::api::usage_plan::Shared;
 use crate::template::{Map, Node};
 
@@ -16,6 +17,10 @@ use crate::template::{Map, Node};
 pub(crate) struct Context<'a> {
     /// Region, parameters and the like.
     pub(crate) options: &'a Options,
+    /// Who knows what only AWS knows.
+    pub(crate) resolver: &'a dyn Resolver,
+    /// Templates of applications of the repository, by ID and version.
+    pub(crate) applications: BTreeMap<(String, String), Result<String, Refusal>>,
     /// The region's partition.
     pub(crate) partition: &'static str,
     /// Values of parameters.

@@ -21,6 +21,7 @@ pub mod policies;
 pub mod property;
 mod refusal;
 mod resolve;
+pub mod resolver;
 pub mod resource;
 mod schema;
 
@@ -36,6 +37,7 @@ use openapi::python::Keys;
 use refusal::{Cause, Refusal, arrange};
 pub use refusal::{INVALID, UNSUPPORTED, published_message};
 use resolve::Parameters;
+use resolver::{Offline, Resolver};
 
 /// What becomes of `DeploymentPreference`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +127,19 @@ pub fn is_needed(template: &Template) -> bool {
 /// Everything that the published transform refuses, with its sentences (rule [`INVALID`]), and what
 /// is not covered natively (rule [`UNSUPPORTED`]), each with its place.
 pub fn transform(template: &Template, options: &Options) -> Result<Transformed, Diagnostics> {
-    run(&template.root, options).map_err(|causes| {
+    transform_with(template, options, &Offline)
+}
+
+/// Transforms a template, with someone who can be asked what only AWS knows.
+///
+/// # Errors
+/// As [`transform`].
+pub fn transform_with(
+    template: &Template,
+    options: &Options,
+    resolver: &dyn Resolver,
+) -> Result<Transformed, Diagnostics> {
+    run(&template.root, options, resolver).map_err(|causes| {
         let place = |cause: &Cause| {
             let section = template.section("Resources")?;
             let id = cause.resource()?;
@@ -136,7 +150,7 @@ pub fn transform(template: &Template, options: &Options) -> Result<Transformed, 
     })
 }
 
-fn run(root: &Node, options: &Options) -> Result<Transformed, Vec<Cause>> {
+fn run(root: &Node, options: &Options, resolver: &dyn Resolver) -> Result<Transformed, Vec<Cause>> {
     let resources = check(root).map_err(Refusal::causes)?;
     let partition = partition(&options.region);
     let order = has_rest_api(&resources).then(|| {
@@ -146,6 +160,8 @@ fn run(root: &Node, options: &Options) -> Result<Transformed, Vec<Cause>> {
     });
     let mut context = Context {
         options,
+        resolver,
+        applications: BTreeMap::new(),
         partition,
         parameters: Parameters::new(root, &options.parameters, &options.region, partition),
         resources,

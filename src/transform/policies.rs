@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::build::{Read, if_arguments, list, map, text};
+use super::context::Context;
 use super::generated::Generated;
 use super::refusal::Refusal;
 use crate::template::{Map, Node, Value};
@@ -31,6 +32,15 @@ pub(crate) fn managed_policy_arn(partition: &str, path: &str) -> String {
 /// What a managed policy's name stands for; a name that is not known stays.
 fn resolve_managed(name: &str, partition: &str) -> String {
     MANAGED.get(&(partition, name)).map_or_else(|| name.to_owned(), |path| managed_policy_arn(partition, path))
+}
+
+/// The same with what the resolver knows; ARNs are ARNs already.
+fn arn_of(name: &str, context: &Context) -> String {
+    let known = resolve_managed(name, context.partition);
+    if known != name || name.starts_with("arn:") {
+        return known;
+    }
+    context.resolver.managed_policy(name).unwrap_or(known)
 }
 
 /// What an entry of `Policies` is.
@@ -172,7 +182,7 @@ pub(crate) struct Role<'a> {
 
 impl Role<'_> {
     /// The role.
-    pub(crate) fn build(self, partition: &str) -> Result<Generated, Refusal> {
+    pub(crate) fn build(self, context: &Context) -> Result<Generated, Refusal> {
         let mut role = Generated::new(format!("{}Role", self.owner), "AWS::IAM::Role", self.attributes)?;
         let mut managed: Vec<Node> = self.managed.into_iter().map(text).collect();
         let mut documents = self.documents;
@@ -194,7 +204,7 @@ impl Role<'_> {
                 }
                 Entry::Managed => {
                     let arn = |policy: &Node| match policy.as_str() {
-                        Some(name) => text(resolve_managed(name, partition)).at(policy.span),
+                        Some(name) => text(arn_of(name, context)).at(policy.span),
                         None => policy.clone(),
                     };
                     let policy = convert(policy, arn, |branch| branch.as_str().is_some());

@@ -93,7 +93,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     let operator = match given(&["OperatorRole"]) {
         Some(role) => role.clone(),
         None => {
-            let role = operator_role(resource, "AWSLambdaManagedEC2ResourceOperator", context.partition)?;
+            let role = operator_role(resource, "AWSLambdaManagedEC2ResourceOperator", context)?;
             let arn = role.arn();
             all.push(role);
             arn
@@ -134,19 +134,19 @@ pub(super) fn tags(own: Option<&Node>) -> Vec<Node> {
 }
 
 /// The role of who looks after what Lambda runs in the user's own network.
-pub(super) fn operator_role(resource: &Resource, policy: &str, partition: &str) -> Result<Generated, Refusal> {
+pub(super) fn operator_role(resource: &Resource, policy: &str, context: &Context) -> Result<Generated, Refusal> {
     let mut role = Role {
         owner: &resource.id,
         attributes: &resource.passed_through(),
         trust: trust("lambda.amazonaws.com"),
-        managed: vec![managed_policy_arn(partition, policy)],
+        managed: vec![managed_policy_arn(context.partition, policy)],
         documents: Vec::new(),
         policies: None,
         path: None,
         boundary: None,
         tags: tags(None),
     }
-    .build(partition)?;
+    .build(context)?;
     role.id = format!("{}OperatorRole", resource.id);
     Ok(role)
 }

@@ -295,7 +295,12 @@ fn traced(resource: &Resource, context: &Context) -> Result<bool, Refusal> {
 }
 
 /// The function's tags, SAM's own first.
-fn tags(resource: &Resource) -> Result<Vec<Node>, Refusal> {
+pub(super) fn tags(resource: &Resource) -> Result<Vec<Node>, Refusal> {
+    tags_with(resource, &[])
+}
+
+/// A resource's tags, SAM's own and further ones first.
+pub(super) fn tags_with(resource: &Resource, more: &[(&str, Option<&Node>)]) -> Result<Vec<Node>, Refusal> {
     let own = resource.get("Tags").and_then(Node::as_map);
     for reserved in RESERVED_TAGS {
         if own.is_some_and(|tags| tags.contains_key(reserved)) {
@@ -306,6 +311,7 @@ fn tags(resource: &Resource) -> Result<Vec<Node>, Refusal> {
         }
     }
     let mut tags = vec![map([("Key", text("lambda:createdBy")), ("Value", text("SAM"))])];
+    tags.extend(tag_list(more.iter().filter_map(|(name, value)| Some((*name, (*value)?)))));
     tags.extend(tag_list(own.into_iter().flat_map(Map::iter)));
     Ok(tags)
 }
@@ -350,7 +356,7 @@ fn role(resource: &Resource, invoke_policies: Vec<Node>, context: &Context) -> R
         boundary: resource.get("PermissionsBoundary"),
         tags: tags(resource)?,
     }
-    .build(partition)
+    .build(context)
 }
 
 /// Gives the function its role; `true` when the generated one is needed. A role that is there only

@@ -39,7 +39,7 @@ pub struct Spec {
     /// When it is expanded: functions and state machines add to APIs, so they come first; connectors
     /// look at what the others became, so they come last.
     turn: u8,
-    expand: Option<Expand>,
+    expand: Expand,
 }
 
 impl Spec {
@@ -48,18 +48,9 @@ impl Spec {
         self.properties.iter().find(|property| property.name == name)
     }
 
-    /// Whether the native transform expands it.
-    pub fn is_covered(&self) -> bool {
-        self.expand.is_some()
-    }
-
     pub(crate) fn turn(&self) -> u8 {
         self.turn
     }
-}
-
-const fn uncovered(kind: &'static str, properties: &'static [Property]) -> Spec {
-    Spec { kind, properties, referable: &[], turn: 4, expand: None }
 }
 
 /// Every type.
@@ -69,86 +60,98 @@ pub static TYPES: &[Spec] = &[
         properties: function::PROPERTIES,
         referable: function::REFERABLE,
         turn: 0,
-        expand: Some(function::expand),
+        expand: function::expand,
     },
     Spec {
         kind: "AWS::Serverless::Api",
         properties: api::PROPERTIES,
         referable: api::REFERABLE,
         turn: 3,
-        expand: Some(api::expand),
+        expand: api::expand,
     },
     Spec {
         kind: "AWS::Serverless::HttpApi",
         properties: http_api::PROPERTIES,
         referable: http_api::REFERABLE,
         turn: 3,
-        expand: Some(http_api::expand),
+        expand: http_api::expand,
     },
     Spec {
         kind: "AWS::Serverless::SimpleTable",
         properties: simple_table::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(simple_table::expand),
+        expand: simple_table::expand,
     },
     Spec {
         kind: "AWS::Serverless::LayerVersion",
         properties: layer_version::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(layer_version::expand),
+        expand: layer_version::expand,
     },
-    uncovered("AWS::Serverless::Application", application::PROPERTIES),
+    Spec {
+        kind: application::KIND,
+        properties: application::PROPERTIES,
+        referable: &[],
+        turn: 4,
+        expand: application::expand,
+    },
     Spec {
         kind: "AWS::Serverless::CapacityProvider",
         properties: capacity_provider::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(capacity_provider::expand),
+        expand: capacity_provider::expand,
     },
     Spec {
         kind: connector::KIND,
         properties: connector::PROPERTIES,
         referable: &[],
         turn: 5,
-        expand: Some(connector::expand),
+        expand: connector::expand,
     },
     Spec {
         kind: "AWS::Serverless::GraphQLApi",
         properties: graphql_api::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(graphql_api::expand),
+        expand: graphql_api::expand,
     },
     Spec {
         kind: "AWS::Serverless::MicrovmImage",
         properties: microvm_image::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(microvm_image::expand),
+        expand: microvm_image::expand,
     },
     Spec {
         kind: "AWS::Serverless::NetworkConnector",
         properties: network_connector::PROPERTIES,
         referable: &[],
         turn: 4,
-        expand: Some(network_connector::expand),
+        expand: network_connector::expand,
     },
     Spec {
         kind: "AWS::Serverless::StateMachine",
         properties: state_machine::PROPERTIES,
         referable: &[],
         turn: 2,
-        expand: Some(state_machine::expand),
+        expand: state_machine::expand,
     },
-    uncovered("AWS::Serverless::WebFunction", web_function::PROPERTIES),
+    Spec {
+        kind: "AWS::Serverless::WebFunction",
+        properties: web_function::PROPERTIES,
+        referable: &[],
+        turn: 1,
+        expand: web_function::expand,
+    },
     Spec {
         kind: "AWS::Serverless::WebSocketApi",
         properties: web_socket_api::PROPERTIES,
         referable: web_socket_api::REFERABLE,
         turn: 3,
-        expand: Some(web_socket_api::expand),
+        expand: web_socket_api::expand,
     },
 ];
 
@@ -207,14 +210,21 @@ pub(crate) const ATTRIBUTES: [&str; 5] =
 
 /// Expands one resource.
 pub(crate) fn expand(id: &str, node: &Node, spec: &Spec, context: &mut Context) -> Result<Vec<Generated>, Refusal> {
-    let mut resource = read(id, node, spec)?;
-    let Some(expand) = spec.expand else {
-        return Err(Refusal::unsupported(format!(
-            "[{id}] is of type {}, which samara does not transform yet",
-            spec.kind
-        )));
+    let mut resource = match spec.kind {
+        application::KIND => {
+            check_logical_id(id)?;
+            let mut node = node.clone();
+            let root = node
+                .as_map_mut()
+                .map(|root| crate::transform::event::s3::section(root, "Properties", Map::new().into()));
+            if let Some(properties) = root.and_then(Node::as_map_mut) {
+                application::locate(id, properties, context)?;
+            }
+            read(id, &node, spec)?
+        }
+        _ => read(id, node, spec)?,
     };
-    let mut generated = expand(&mut resource, context)?;
+    let mut generated = (spec.expand)(&mut resource, context)?;
     for resource in &mut generated {
         resource.span = resource.span.or(node.span);
     }

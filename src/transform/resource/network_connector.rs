@@ -61,7 +61,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
     let operator = match resource.truthy("OperatorRole") {
         Some(role) => role.clone(),
         None => {
-            let role = operator_role(resource, "AWSLambdaNetworkConnectorOperatorPolicy", context.partition)?;
+            let role = operator_role(resource, "AWSLambdaNetworkConnectorOperatorPolicy", context)?;
             let arn = role.arn();
             all.push(role);
             arn

@@ -57,7 +57,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
             None
         }
         (None, _) => {
-            let role = role(resource, context.partition)?;
+            let role = role(resource, context)?;
             machine.set("RoleArn", role.arn());
             Some(role)
         }
@@ -201,7 +201,7 @@ fn tags(resource: &Resource) -> Vec<Node> {
     tags
 }
 
-fn role(resource: &Resource, partition: &str) -> Result<Generated, Refusal> {
+fn role(resource: &Resource, context: &Context) -> Result<Generated, Refusal> {
     let traced = resource.get("Tracing").and_then(|tracing| tracing.get("Enabled")).and_then(Node::as_bool);
     let mut policies = match resource.truthy("Policies").map(|policies| &policies.value) {
         Some(Value::List(policies)) => policies.clone(),
@@ -211,7 +211,11 @@ fn role(resource: &Resource, partition: &str) -> Result<Generated, Refusal> {
     };
     if traced == Some(true) {
         // The old name stays where it has always been used.
-        policies.push(text(if partition == "aws" { "AWSXrayWriteOnlyAccess" } else { "AWSXRayDaemonWriteAccess" }));
+        policies.push(text(if context.partition == "aws" {
+            "AWSXrayWriteOnlyAccess"
+        } else {
+            "AWSXRayDaemonWriteAccess"
+        }));
     }
     Role {
         owner: &resource.id,
@@ -224,7 +228,7 @@ fn role(resource: &Resource, partition: &str) -> Result<Generated, Refusal> {
         boundary: resource.get("PermissionsBoundary"),
         tags: tags(resource),
     }
-    .build(partition)
+    .build(context)
 }
 
 const ALIAS: &str = "AWS::StepFunctions::StateMachineAlias";

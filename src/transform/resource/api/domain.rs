@@ -22,17 +22,13 @@ pub(super) fn expand(
     let (Some(domain), Some(given)) = (domain.and_then(Py::as_dict_mut), resource.get("Domain")) else {
         return Ok(Vec::new());
     };
-    if given.get("EndpointConfiguration").and_then(Node::as_str) == Some("PRIVATE") {
-        return Err(Refusal::unsupported(format!(
-            "[{}] has a private custom domain, which samara does not transform yet",
-            resource.id
-        ))
-        .at(given.span));
-    }
     for part in ["DomainName", "CertificateArn"] {
         if given.given(part).is_none() {
             return resource.refuse(format!("Property 'Domain.{part}' is required."));
         }
+    }
+    if given.get("EndpointConfiguration").and_then(Node::as_str) == Some("PRIVATE") {
+        return private(resource, given, context);
     }
     let name = given.get("DomainName").cloned().unwrap_or_default();
     let id = logical_id::of_node("ApiGatewayDomainName", &name);
@@ -53,12 +49,7 @@ pub(super) fn expand(
     };
     let certificate = if endpoint == "REGIONAL" { "RegionalCertificateArn" } else { "CertificateArn" };
     made.set(certificate, given.get("CertificateArn").cloned());
-    let mut configuration = Map::new();
-    configuration.insert("Types", list([text(endpoint)]));
-    if let Some(kind) = given.get("IpAddressType").filter(|kind| kind.truthy()) {
-        configuration.insert("IpAddressType", kind.clone());
-    }
-    made.set("EndpointConfiguration", Node::from(configuration));
+    made.set("EndpointConfiguration", endpoint_configuration(given, endpoint));
     made.set("MutualTlsAuthentication", mutual_tls(resource, given, "Domain.")?);
     for name in ["SecurityPolicy", "EndpointAccessMode", "OwnershipVerificationCertificateArn"] {
         made.set(name, given.get(name).filter(|value| value.truthy()).cloned());
@@ -67,7 +58,7 @@ pub(super) fn expand(
         return resource.refuse("property Policy not defined for resource of type AWS::ApiGateway::DomainName");
     }
     let mut all = vec![made];
-    all.extend(mappings(resource, given, &id)?);
+    all.extend(mappings(resource, given, ("AWS::ApiGateway::BasePathMapping", "DomainName"), &id)?);
     if let Some(route53) = given.given("Route53") {
         let target = alias_target(&id, endpoint, route53);
         if endpoint == "EDGE"
@@ -80,6 +71,66 @@ pub(super) fn expand(
         all.push(record_set_group(resource, given, route53, target, context)?);
     }
     Ok(all)
+}
+
+fn endpoint_configuration(domain: &Node, endpoint: &str) -> Node {
+    let mut configuration = Map::new();
+    configuration.insert("Types", list([text(endpoint)]));
+    if let Some(kind) = domain.get("IpAddressType").filter(|kind| kind.truthy()) {
+        configuration.insert("IpAddressType", kind.clone());
+    }
+    Node::from(configuration)
+}
+
+/// A domain that only a user's own networks see.
+fn private(resource: &Resource, given: &Node, context: &mut Context) -> Result<Vec<Generated>, Refusal> {
+    let truthy = |name: &str| given.get(name).filter(|value| value.truthy());
+    let name = given.get("DomainName").cloned().unwrap_or_default();
+    let id = logical_id::of_node("ApiGatewayDomainNameV2", &name);
+    let mut made = Generated::new(id.as_str(), "AWS::ApiGateway::DomainNameV2", &resource.passed_through())?;
+    made.set("DomainName", name);
+    made.set("CertificateArn", given.get("CertificateArn").cloned());
+    made.set("EndpointConfiguration", endpoint_configuration(given, "PRIVATE"));
+    for property in ["SecurityPolicy", "EndpointAccessMode", "Policy"] {
+        made.set(property, truthy(property).cloned());
+    }
+    if truthy("OwnershipVerificationCertificateArn").is_some() {
+        return resource.refuse(
+            "property OwnershipVerificationCertificateArn not defined for resource of type \
+             AWS::ApiGateway::DomainNameV2",
+        );
+    }
+    let mut all = vec![made];
+    all.extend(mappings(resource, given, ("AWS::ApiGateway::BasePathMappingV2", "DomainNameArn"), &id)?);
+    if let Some(association) = given.given("AccessAssociation") {
+        all.push(access_association(resource, association, &id)?);
+    }
+    if let Some(route53) = given.given("Route53") {
+        let mut target = Map::new();
+        if let Some(health) = route53.given("EvaluateTargetHealth") {
+            target.insert("EvaluateTargetHealth", health.clone());
+        }
+        for (from, to) in [("VpcEndpointHostedZoneId", "HostedZoneId"), ("VpcEndpointDomainName", "DNSName")] {
+            target.insert(to, route53.get(from).cloned().unwrap_or_default());
+        }
+        all.push(record_set_group(resource, given, route53, target, context)?);
+    }
+    Ok(all)
+}
+
+/// Lets an endpoint of a network see the domain.
+fn access_association(resource: &Resource, association: &Node, domain: &str) -> Result<Generated, Refusal> {
+    if association.as_map().is_none() {
+        return resource.refuse("Property 'Domain.AccessAssociation' should be a map.");
+    }
+    let endpoint = association.get("VpcEndpointId").cloned().unwrap_or_default();
+    let id = logical_id::of_node("DomainNameAccessAssociation", &list([endpoint.clone(), text(domain)]));
+    let kind = "AWS::ApiGateway::DomainNameAccessAssociation";
+    let mut made = Generated::new(id, kind, &resource.passed_through())?;
+    made.set("DomainNameArn", reference(domain));
+    made.set("AccessAssociationSourceType", text("VPCE"));
+    made.set("AccessAssociationSource", endpoint);
+    Ok(made)
 }
 
 /// `MutualTlsAuthentication`; `place`: what its name begins with in messages.
@@ -124,10 +175,16 @@ pub(in crate::transform::resource) fn base_paths(domain: &Node) -> Option<Vec<No
     }
 }
 
-fn mappings(resource: &Resource, domain: &Node, id: &str) -> Result<Vec<Generated>, Refusal> {
+/// What the domain leads to; `(kind, property)`: the mappings' type, and what they call the domain.
+fn mappings(
+    resource: &Resource,
+    domain: &Node,
+    (kind, property): (&'static str, &str),
+    id: &str,
+) -> Result<Vec<Generated>, Refusal> {
     let mapping = |logical_id: String, path: Option<Node>| -> Result<Generated, Refusal> {
-        let mut mapping = Generated::new(logical_id, "AWS::ApiGateway::BasePathMapping", &resource.passed_through())?;
-        mapping.set("DomainName", reference(id));
+        let mut mapping = Generated::new(logical_id, kind, &resource.passed_through())?;
+        mapping.set(property, reference(id));
         mapping.set("RestApiId", reference(&resource.id));
         mapping.set("Stage", reference(&format!("{}.Stage", resource.id)));
         mapping.set("BasePath", path);
