@@ -121,6 +121,11 @@ impl Refusal {
         Self::one(About::Unsupported, message)
     }
 
+    /// Whether it is only that samara does not cover it.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        matches!(self, Self::One(cause) if cause.about == About::Unsupported)
+    }
+
     /// Ends everything.
     #[must_use]
     pub(crate) fn fatal(self) -> Self {

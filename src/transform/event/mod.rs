@@ -16,12 +16,12 @@ pub mod stream;
 use super::build::{Read, reference};
 use super::context::Context;
 use super::generated::{Generated, check_logical_id};
-use super::openapi::python::Keys;
+use super::openapi::python::{Keys, Py};
 use super::property::Property;
 use super::refusal::Refusal;
 use super::resource::check_properties;
 use crate::template::span::Span;
-use crate::template::{Map, Node, Value};
+use crate::template::{Map, Node};
 
 /// A kind of event.
 #[derive(Debug)]
@@ -90,15 +90,7 @@ impl Event {
     /// Reads and checks an event of `owner`, which takes the kinds of `table`.
     pub(crate) fn read(owner: &str, name: &str, node: &Node, table: &'static [Spec]) -> Result<Self, Refusal> {
         if node.as_map().is_none() {
-            let kind = match &node.value {
-                Value::Null => "NoneType",
-                Value::Bool(_) => "bool",
-                Value::Number(number) if number.is_f64() => "float",
-                Value::Number(_) => "int",
-                Value::String(_) => "str",
-                Value::List(_) => "list",
-                Value::Map(_) => "dict",
-            };
+            let kind = Py::from(node).type_name();
             return Err(Refusal::event(name, format!("'{kind}' object has no attribute 'get'")).at(node.span));
         }
         let kind = node.get("Type").and_then(Node::as_str);

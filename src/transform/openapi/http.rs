@@ -300,7 +300,11 @@ impl OpenApi {
     /// Tags, which HTTP APIs have in their body.
     pub(crate) fn add_tags(&mut self, tags: &Dict) -> Result<(), Refusal> {
         let Py::List(all) = &mut self.tags else {
-            return Err(Refusal::document("Tags in OpenApi DefinitionBody needs to be a list."));
+            return Err(Refusal::document(format!(
+                "Tags in OpenApi DefinitionBody needs to be a list. {} is a {} not a list.",
+                self.tags.display(),
+                self.tags.type_name()
+            )));
         };
         for (name, value) in tags.iter() {
             let known = all

@@ -209,6 +209,19 @@ impl Py {
         }
     }
 
+    /// What Python calls its type.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Self::None => "NoneType",
+            Self::Bool(_) => "bool",
+            Self::Number(number) if number.is_f64() => "float",
+            Self::Number(_) => "int",
+            Self::Text(_) => "str",
+            Self::List(_) => "list",
+            Self::Dict(_) => "dict",
+        }
+    }
+
     /// What `repr()` gives.
     pub(crate) fn repr(&self) -> String {
         let mut out = String::new();

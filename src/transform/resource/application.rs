@@ -1,12 +1,13 @@
 //! `AWS::Serverless::Application`: a nested stack, from a template or from the Serverless Application
 //! Repository.
 
-use super::Resource;
 use super::function::tags_with;
+use super::{Resource, Spec, read};
 use crate::template::{Map, Node};
 use crate::transform::build::{Read, text};
 use crate::transform::context::Context;
-use crate::transform::generated::Generated;
+use crate::transform::event::s3::section;
+use crate::transform::generated::{Generated, check_logical_id};
 use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
 use crate::transform::resolver::Unresolved;
@@ -65,8 +66,33 @@ pub(super) fn expand(resource: &mut Resource, _: &mut Context) -> Result<Vec<Gen
     Ok(vec![stack])
 }
 
+/// Finds the application's template first. Where nobody can be asked, what is wrong with the rest is
+/// told all the same.
+pub(super) fn expand_located(
+    id: &str,
+    node: &Node,
+    spec: &Spec,
+    context: &mut Context,
+) -> Result<Vec<Generated>, Refusal> {
+    check_logical_id(id)?;
+    let mut located = node.clone();
+    let mut found = Ok(());
+    if let Some(root) = located.as_map_mut()
+        && let Some(properties) = section(root, "Properties", Map::new().into()).as_map_mut()
+    {
+        found = locate(id, properties, context);
+    }
+    if let Err(refusal) = found {
+        if refusal.is_unsupported() {
+            expand(&mut read(id, &located, spec)?, context)?;
+        }
+        return Err(refusal);
+    }
+    expand(&mut read(id, &located, spec)?, context)
+}
+
 /// Puts the address of the application's template into its properties.
-pub(super) fn locate(id: &str, properties: &mut Map, context: &mut Context) -> Result<(), Refusal> {
+fn locate(id: &str, properties: &mut Map, context: &mut Context) -> Result<(), Refusal> {
     let refuse = |message: String| Err(Refusal::resource(id, message));
     let missing = |key: &str| refuse(format!("Resource is missing the required [{key}] property."));
     let Some(location) = properties.get("Location").cloned() else {

@@ -210,21 +210,10 @@ pub(crate) const ATTRIBUTES: [&str; 5] =
 
 /// Expands one resource.
 pub(crate) fn expand(id: &str, node: &Node, spec: &Spec, context: &mut Context) -> Result<Vec<Generated>, Refusal> {
-    let mut resource = match spec.kind {
-        application::KIND => {
-            check_logical_id(id)?;
-            let mut node = node.clone();
-            let root = node
-                .as_map_mut()
-                .map(|root| crate::transform::event::s3::section(root, "Properties", Map::new().into()));
-            if let Some(properties) = root.and_then(Node::as_map_mut) {
-                application::locate(id, properties, context)?;
-            }
-            read(id, &node, spec)?
-        }
-        _ => read(id, node, spec)?,
+    let mut generated = match spec.kind {
+        application::KIND => application::expand_located(id, node, spec, context)?,
+        _ => (spec.expand)(&mut read(id, node, spec)?, context)?,
     };
-    let mut generated = (spec.expand)(&mut resource, context)?;
     for resource in &mut generated {
         resource.span = resource.span.or(node.span);
     }

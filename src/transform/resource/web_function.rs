@@ -184,8 +184,8 @@ fn is_versioned_connector(arn: &str) -> bool {
 
 fn check_deployment(resource: &Resource, context: &Context) -> Result<(), Refusal> {
     let resolved = |name: &str, default: &str| -> Result<Node, Refusal> {
-        let given = resource.get(name).cloned().unwrap_or_default();
-        let resolved = context.parameters.resolve(&mut given.clone())?;
+        let mut given = resource.get(name).cloned().unwrap_or_default();
+        let resolved = context.parameters.resolve(&mut given)?;
         Ok(if resolved.truthy() { resolved } else { text(default) })
     };
     const MODES: &str = "['LatestRevision', 'Disabled']";
