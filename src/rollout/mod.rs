@@ -16,6 +16,8 @@ pub mod owner;
 pub mod plan;
 pub mod run;
 pub mod settle;
+#[doc(hidden)]
+pub mod simulation;
 pub mod state;
 pub mod store;
 pub mod strategy;
