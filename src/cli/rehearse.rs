@@ -32,7 +32,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "STRATEGY")]
     strategy: Option<Strategy>,
     /// Requests in each second of the sandbox's clock
-    #[arg(long, value_name = "NUMBER", default_value_t = 5.0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
     rate: f64,
     /// How many percent of the worse version's requests fail
     #[arg(long, value_name = "PERCENT", default_value_t = 20.0)]

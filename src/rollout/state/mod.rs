@@ -485,6 +485,11 @@ impl State {
         self.live.journalled >= self.seq
     }
 
+    /// Whether the journal ever said that this process drives.
+    pub fn has_driven(&self) -> bool {
+        self.live.claimed
+    }
+
     /// When any alias first had traffic on its new version.
     pub fn first_traffic(&self) -> Option<Time> {
         self.aliases.iter().filter_map(|alias| alias.first_traffic).min()
