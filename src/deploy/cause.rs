@@ -81,8 +81,8 @@ fn is_cancelled(reason: &str) -> bool {
 /// What to do about a reason that users meet often. CloudFormation gives nothing but its text.
 pub fn advice(reason: &str) -> Option<String> {
     let advice = if reason.contains("A version for this Lambda function exists") {
-        "Code and configuration equal a version that is there already. Delete that version if no alias uses it \
-         (`aws lambda delete-function --function-name NAME --qualifier N`), or change the code."
+        "Code and configuration equal a version that is there already. --delete-orphan-version deletes that version \
+         where no alias uses it; other code publishes another one."
     } else if reason.contains("CAPABILITY_AUTO_EXPAND") {
         "Allow it with --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND."
     } else if reason.contains("CAPABILITY_NAMED_IAM") {

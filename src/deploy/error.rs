@@ -231,10 +231,9 @@ impl Hint for Error {
                 "Somebody changed it at the same moment: look with `samara rollout status`, then deploy again."
                     .to_owned(),
             ],
-            Self::Rejected { .. } => vec![
-                "`samara rollout retry` rolls it out once more; --force deploys the change and does the same."
-                    .to_owned(),
-            ],
+            Self::Rejected { .. } => {
+                vec!["Nothing was touched; --force deploys all of it, and rolls that version out once more.".to_owned()]
+            }
             Self::NeedsYes { .. } => vec![
                 "It cannot be held back until the traffic has moved. --accept-changes-in-use allows it (as \
                  `accept_changes_in_use = true` in samconfig.toml does); --yes does not."

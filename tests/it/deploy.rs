@@ -266,7 +266,7 @@ fn a_rejected_version_is_not_deployed_a_second_time() {
         }
     }
     assert_eq!(child.wait().expect("an end").code(), Some(4));
-    deploy(&project, &[]).expect(3).says("was rolled back 20").says("samara rollout start");
+    deploy(&project, &[]).expect(3).says("was rolled back 20").says("samara rollout retry");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod applications;
+mod around;
 mod bucket;
 mod clients;
 mod cloudformation;

@@ -174,10 +174,11 @@ impl Steps<'_> {
                 return Err(cannot(edge.message(&shift.function)));
             }
         }
-        let is_split = |holding: &&Holding| {
-            plain.strategy(self, &holding.shift, live).is_some_and(|strategy| !strategy.steps().is_empty())
-        };
-        for holding in holdings.iter().filter(is_split) {
+        for holding in holdings {
+            let strategy = plain.strategy(self, &holding.shift, live)?;
+            if strategy.is_none_or(|strategy| strategy.steps().is_empty()) {
+                continue;
+            }
             for (property, what) in [("Role", "execution role"), ("DeadLetterConfig", "dead-letter target")] {
                 let of = |template: &Node| {
                     template.path(&["Resources", &holding.shift.function, "Properties", property]).map(Node::to_json)
@@ -200,6 +201,14 @@ impl Steps<'_> {
         holdings: &[Holding],
     ) -> Result<Vec<String>, Error> {
         let mut notes = Vec::new();
+        for shift in &plain.shifts {
+            if live.is_none_or(|live| live.physical_id(&shift.alias).is_none()) {
+                notes.push(format!(
+                    "{} is new: there is no version to compare with, and all its traffic is on the new one at once",
+                    shift.alias
+                ));
+            }
+        }
         let Some(live) = live else { return Ok(notes) };
         for holding in holdings {
             let Holding { shift, alias } = holding;
@@ -216,14 +225,6 @@ impl Steps<'_> {
                     "{version} is not retained: it stays until the stack is settled, and after that there is no way \
                      back to version {} of {}",
                     alias.version, alias.function
-                ));
-            }
-        }
-        for shift in &plain.shifts {
-            if live.physical_id(&shift.alias).is_none() {
-                notes.push(format!(
-                    "{} is new: there is no version to compare with, and all its traffic is on the new one at once",
-                    shift.alias
                 ));
             }
         }

@@ -5,6 +5,7 @@ mod consent;
 mod holding;
 mod interrupt;
 mod plain;
+mod rejected;
 mod settings;
 mod shifting;
 mod steps;

@@ -18,6 +18,7 @@ use crate::deploy::{self, Prepared, prepare};
 use crate::diagnostic::Diagnostics;
 use crate::package::Packaged;
 use crate::package::bucket::ManagedBucket;
+use crate::rollout;
 use crate::rollout::strategy::Strategy;
 use crate::template::{Node, Template, parameters};
 use crate::transform;
@@ -34,13 +35,20 @@ pub(super) struct Plain {
 impl Plain {
     /// How an alias is to move, as far as it can be told before the stack is updated; `None` where only
     /// the updated stack tells.
-    pub(super) fn strategy(&self, steps: &Steps<'_>, shift: &Shift, live: &Live) -> Option<Strategy> {
+    ///
+    /// # Errors
+    /// What it says is no strategy.
+    pub(super) fn strategy(&self, steps: &Steps<'_>, shift: &Shift, live: &Live) -> Result<Option<Strategy>, Error> {
         if let Some(strategy) = &steps.settings.strategy {
-            return Some(strategy.clone());
+            return Ok(Some(strategy.clone()));
         }
+        let cannot = |reason: String| deploy::Error::CannotShift { function: shift.function.clone(), reason };
+        let node = shift.strategy.as_ref();
+        let node = node.ok_or_else(|| cannot("its DeploymentPreference has no Type".to_owned()))?;
         let parameters = steps.parameter_values(Some(live));
-        let text = values(&self.template, &parameters, Some(live)).text(shift.strategy.as_ref()?);
-        text.ok().flatten()?.parse().ok()
+        let Ok(text) = values(&self.template, &parameters, Some(live)).text(node) else { return Ok(None) };
+        let parsed = text.unwrap_or_default().parse();
+        Ok(Some(parsed.map_err(|error: rollout::names::NotA| cannot(error.to_string()))?))
     }
 }
 

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use super::holding::Holding;
+use super::plain::Plain;
+use super::rejected::code_of;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::cli::exit::{Error, Status};
@@ -17,34 +19,11 @@ use crate::rollout::names::AliasId;
 use crate::rollout::plan::{HookKind, HookTime, SettlePlan};
 use crate::rollout::run::{Services, Verdict};
 use crate::rollout::settle::StackSettle;
-use crate::rollout::state::Phase;
 use crate::rollout::strategy::Strategy;
-use crate::rollout::verdict::why_words;
 use crate::rollout::{self, Request};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
 use crate::ui::rollout as show;
-
-/// A version that was rolled back before, and why.
-#[derive(Clone, Debug)]
-pub(super) struct Rejected {
-    pub(super) alias: String,
-    pub(super) version: String,
-    pub(super) when: String,
-    pub(super) why: String,
-}
-
-impl Rejected {
-    /// In a person's words, with what can be done.
-    pub(super) fn message(&self) -> String {
-        let Self { alias, version, when, why } = self;
-        let (function, name) = alias.split_once(':').unwrap_or((alias, "live"));
-        format!(
-            "version {version} of {alias} was rolled back {when}: {why}. Deploy other code, or try it again with \
-             `samara rollout start --function {function} --alias {name} --to-version {version}`"
-        )
-    }
-}
 
 /// What shifting needs.
 pub(super) struct Shifting<'a> {
@@ -56,7 +35,7 @@ pub(super) struct Shifting<'a> {
 }
 
 impl Shifting<'_> {
-    async fn services(&self, holding: &Holding) -> Result<Services, Error> {
+    pub(super) async fn services(&self, holding: &Holding) -> Result<Services, Error> {
         let target = Target::new(self.aws.clone(), id_of(holding)?).await;
         let mut services = target.with_bucket(self.steps.context, self.bucket);
         let report = self.report;
@@ -65,10 +44,9 @@ impl Shifting<'_> {
         Ok(services)
     }
 
-    /// Before anything is touched: the aliases are free and can be shifted at all. Gives what was
-    /// rejected before and would be deployed again.
-    pub(super) async fn check(&self, live: &Live, holdings: &[Holding]) -> Result<Vec<Rejected>, Error> {
-        let mut rejected = Vec::new();
+    /// Before anything is touched: the aliases can be shifted at all. What a strategy or hook says may
+    /// depend on what only the update brings; what can be told is looked at now.
+    pub(super) async fn check(&self, live: &Live, plain: &Plain, holdings: &[Holding]) -> Result<(), Error> {
         for holding in holdings {
             let id = id_of(holding)?;
             if self.aws.lambda().is_provisioned(id.function.as_str(), id.alias.as_str()).await? {
@@ -81,31 +59,11 @@ impl Shifting<'_> {
                 }
                 .into());
             }
-            self.strategy(holding, live)?;
-            self.hooks(holding, live)?;
+            plain.strategy(self.steps, &holding.shift, live)?;
             let services = self.services(holding).await?;
             rollout::ensure_free(&services, std::slice::from_ref(&id)).await?;
-            // A version that is published already and is not the one that serves.
-            let Some(version) = live.version(&holding.shift.version) else { continue };
-            if version == holding.alias.version {
-                continue;
-            }
-            let history = services.store.history(&id, 10).await?;
-            let last = history
-                .iter()
-                .find(|record| record.state.plan.of(&id).is_some_and(|(_, plan)| plan.new.to_string() == version));
-            if let Some(record) = last
-                && let Phase::RolledBack { why, .. } = &record.state.phase
-            {
-                rejected.push(Rejected {
-                    alias: id.to_string(),
-                    version: version.to_owned(),
-                    when: record.state.entries.back().map_or_else(|| "before".to_owned(), |entry| show::when(entry.at)),
-                    why: why_words(why),
-                });
-            }
         }
-        Ok(rejected)
+        Ok(())
     }
 
     /// Shifts every alias whose version is a new one, all of them together, and settles the stack.
@@ -213,11 +171,7 @@ impl Shifting<'_> {
 
     /// What was published is what was uploaded, or no traffic moves.
     async fn check_code(&self, holding: &Holding, version: &str, packaged: &Packaged) -> Result<(), Error> {
-        let uploaded = packaged
-            .uploads
-            .iter()
-            .find(|upload| upload.used_by.iter().any(|(resource, _)| *resource == holding.shift.function));
-        let Some(expected) = uploaded.and_then(|upload| upload.sha256_base64.clone()) else { return Ok(()) };
+        let Some(expected) = code_of(packaged, &holding.shift.function).map(str::to_owned) else { return Ok(()) };
         let function = &holding.alias.function;
         let found = self.aws.lambda().configuration(function, version).await?;
         let Some(found) = found.map(|found| found.code_sha256).filter(|found| *found != expected) else {
@@ -245,7 +199,7 @@ fn names(error: rollout::names::NotA) -> Error {
     rollout::Error::from(error).into()
 }
 
-fn id_of(holding: &Holding) -> Result<AliasId, Error> {
+pub(super) fn id_of(holding: &Holding) -> Result<AliasId, Error> {
     let function = holding.alias.function.parse().map_err(names)?;
     Ok(AliasId::new(function, holding.alias.alias.parse().map_err(names)?))
 }

@@ -9,8 +9,9 @@ use super::Transformer;
 use super::holding::Holding;
 use super::interrupt::Phase;
 use super::plain::Plain;
+use super::rejected::Rejected;
 use super::settings::Settings;
-use super::shifting::{Rejected, Shifting};
+use super::shifting::Shifting;
 use crate::aws::Aws;
 use crate::aws::cloudformation::{Redacted, Stack, TEMPLATE_BODY_LIMIT, TemplateSource};
 use crate::aws::s3::Encryption;
@@ -127,10 +128,10 @@ impl<'a> Steps<'a> {
         let mut rejected = Vec::new();
         if let Some(live) = &live {
             self.check_templates(live, &plain, &holdings)?;
-            rejected = shifting.check(live, &holdings).await?;
-        }
-        if self.settings.force {
-            rejected.clear();
+            shifting.check(live, &plain, &holdings).await?;
+            if !self.settings.force {
+                rejected = shifting.rejected(live, &plain, &packaged, &holdings).await?;
+            }
         }
         let (template, kept) = held(&plain, live.as_ref(), &holdings);
         let change = self.change(stack, self.upload_template(aws, &managed, &template).await?, &template);
