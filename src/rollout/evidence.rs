@@ -16,6 +16,8 @@ const HOUR_MINUTES: i64 = 60;
 /// is folded or lost.
 const MOST_MINUTES: i64 = 180;
 
+const DAY_MINUTES: i64 = 24 * 60;
+
 type Values = BTreeMap<String, BTreeMap<i64, f64>>;
 
 /// Reads minutes `from` up to now of every alias, and the alarms. From `whole_from` on the aliases have
@@ -116,6 +118,48 @@ pub async fn baseline(
         baseline.slow_share = (slow / baseline.n.max(1) as f64).clamp(0.0, 1.0);
     }
     Ok(baseline)
+}
+
+/// The 99th percentile of an alias's durations in a minute, in milliseconds. It is for people and
+/// judges nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Percentiles {
+    /// Of the old version, while both serve.
+    pub old: Option<f64>,
+    /// Of the new version, while both serve.
+    pub new: Option<f64>,
+    /// Of all that went through the alias.
+    pub alias: Option<f64>,
+}
+
+/// Reads the 99th percentiles of both versions' durations, minute by minute.
+///
+/// # Errors
+/// CloudWatch cannot be read.
+pub async fn percentiles(
+    cloudwatch: &CloudWatch,
+    (function, alias): (&FunctionName, &AliasName),
+    (old, new): (Version, Version),
+    (from, until): (Time, Time),
+) -> Result<BTreeMap<i64, Percentiles>, aws::Error> {
+    let p99 = |id, version| one(id, "Duration", "p99", dimensions(function, alias, version), 60);
+    let series = [p99("o", Some(old)), p99("n", Some(new)), p99("a", None)];
+    let until = until.minute() + 1;
+    // What is shown of a longer rollout is its last day.
+    let from = from.minute().max(until - DAY_MINUTES);
+    let values = cloudwatch.metric_data(&series, from * 60, until * 60).await?;
+    let mut minutes: BTreeMap<i64, Percentiles> = BTreeMap::new();
+    for (id, points) in &values {
+        for (second, value) in points.iter().filter(|(_, value)| value.is_finite()) {
+            let minute = minutes.entry(second.div_euclid(60)).or_default();
+            match id.as_str() {
+                "o" => minute.old = Some(*value),
+                "n" => minute.new = Some(*value),
+                _ => minute.alias = Some(*value),
+            }
+        }
+    }
+    Ok(minutes)
 }
 
 fn dimensions(function: &FunctionName, alias: &AliasName, version: Option<Version>) -> Vec<(String, String)> {

@@ -2,8 +2,10 @@
 
 pub mod deploy;
 pub mod diagnostic;
+pub mod github;
 pub mod prompt;
 pub mod rehearsal;
+pub mod report;
 pub mod rollout;
 pub mod sanitize;
 pub mod terminal;

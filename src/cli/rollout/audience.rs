@@ -1,0 +1,245 @@
+//! Who hears of a rollout while it runs and when it has ended: the terminal, `--notify`, `--report`
+//! and, where it runs there, GitHub. They listen; none of them holds the rollout up or changes it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use clap::Args;
+use serde_json::json;
+
+use super::notify::{Message, Notifier, variable};
+use crate::cli::context::Context;
+use crate::cli::exit::Error;
+use crate::rollout::command::CommandLine;
+use crate::rollout::evidence;
+use crate::rollout::names::Time;
+use crate::rollout::plan::Plan;
+use crate::rollout::run::{Progress, Services, Verdict};
+use crate::rollout::state::{Happening, State};
+use crate::ui::report::story::{self, Seen};
+use crate::ui::report::{self, Page};
+use crate::ui::terminal::Terminal;
+use crate::ui::{github, rollout as show};
+
+/// Who else hears of it.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Who hears of it")]
+pub(crate) struct TellArgs {
+    /// Write an HTML page about the rollout when it has ended, however it ended
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables;
+    /// no shell, at most 30 s, and its failure is only a warning
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) notify: Option<CommandLine>,
+}
+
+impl TellArgs {
+    /// Refuses what could not be written at the end, before anything is touched.
+    ///
+    /// # Errors
+    /// The report's folder is not there, or its place is a folder itself.
+    pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
+        let Some(path) = self.report.as_deref().map(|path| context.cwd.join(path)) else { return Ok(()) };
+        let folder = path.parent().is_some_and(Path::is_dir);
+        if path.is_dir() || !folder {
+            let problem = if folder { "is a folder" } else { "is in a folder that is not there" };
+            return Err(Error::Usage(format!("--report: {} {problem}; for example rollout.html", path.display())));
+        }
+        Ok(())
+    }
+}
+
+/// How lines of progress look on standard output and standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// For people, on standard error.
+    People,
+    /// A JSON object a line where the output is for programs.
+    Json,
+}
+
+/// Who hears of one rollout.
+pub(crate) struct Audience {
+    terminal: Terminal,
+    lines: Lines,
+    plan: Plan,
+    report: Option<PathBuf>,
+    notifier: Option<Notifier>,
+    github: Option<GitHub>,
+    /// Where the evidence stood at each look.
+    evidence: Mutex<Vec<(Time, f64)>>,
+}
+
+/// What GitHub Actions gives to a step.
+struct GitHub {
+    summary: Option<PathBuf>,
+}
+
+impl GitHub {
+    fn of(context: &Context) -> Option<Self> {
+        (context.env("GITHUB_ACTIONS").as_deref() == Some("true"))
+            .then(|| Self { summary: context.env("GITHUB_STEP_SUMMARY").map(PathBuf::from) })
+    }
+}
+
+impl Audience {
+    /// Takes its places.
+    ///
+    /// # Errors
+    /// As [`TellArgs::check`].
+    pub(crate) fn new(context: &Context, args: &TellArgs, plan: &Plan, lines: Lines) -> Result<Self, Error> {
+        args.check(context)?;
+        let terminal = context.terminal;
+        let github = GitHub::of(context);
+        if github.is_some() {
+            terminal.line(github::group(&format!("Rollout of {}", subject(plan))));
+        }
+        Ok(Self {
+            terminal,
+            lines: if terminal.is_json() { lines } else { Lines::People },
+            plan: plan.clone(),
+            report: args.report.as_deref().map(|path| context.cwd.join(path)),
+            notifier: args.notify.clone().map(|command| Notifier::new(terminal, command)),
+            github,
+            evidence: Mutex::default(),
+        })
+    }
+
+    /// Something happened.
+    pub(crate) fn hear(&self, progress: &Progress) {
+        match self.lines {
+            Lines::People => show::progress(self.terminal, &self.plan, progress),
+            Lines::Json => {
+                if let Some(line) = show::progress_json(&self.plan, progress) {
+                    self.terminal.json(&line);
+                }
+            }
+        }
+        if let Progress::Looked { at, standing, .. } = progress {
+            self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push((*at, standing.evidence));
+        }
+        if let (Some(notifier), Some(message)) = (&self.notifier, message(&self.plan, progress)) {
+            notifier.tell(message);
+        }
+    }
+
+    /// It has ended: the verdict is shown, told and written.
+    pub(crate) async fn end(self, verdict: &Verdict, services: &Services) {
+        if self.github.is_some() {
+            self.terminal.line(github::end_group());
+        }
+        show::verdict(self.terminal, verdict);
+        if self.report.is_some() || self.github.is_some() {
+            let evidence = self.evidence.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let percentiles = percentiles(services, &verdict.state, verdict.at).await;
+            let page = story::of_verdict(verdict, &Seen { evidence, percentiles });
+            if let Some(path) = &self.report {
+                match write(path, &page) {
+                    Ok(()) => self.terminal.status("Wrote", path.display()),
+                    Err(error) => self.terminal.warn(format_args!("{} was not written: {error}", path.display())),
+                }
+            }
+            if let Some(github) = &self.github {
+                github.tell(self.terminal, &page);
+            }
+        }
+        if let Some(notifier) = self.notifier {
+            notifier.tell(last_message(verdict));
+            notifier.end().await;
+        }
+    }
+}
+
+impl GitHub {
+    fn tell(&self, terminal: Terminal, page: &Page) {
+        for line in github::annotations(page) {
+            terminal.line(line);
+        }
+        let Some(path) = &self.summary else { return };
+        let append = || {
+            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+            file.write_all(github::summary(page).as_bytes())
+        };
+        if let Err(error) = append() {
+            terminal.warn(format_args!("the step summary was not written: {error}"));
+        }
+    }
+}
+
+fn subject(plan: &Plan) -> String {
+    format!("{}:{} from version {} to version {}", plan.function, plan.alias, plan.old, plan.new)
+}
+
+/// The durations' percentiles; `None` where they cannot be read, which the page says.
+pub(crate) async fn percentiles(
+    services: &Services,
+    state: &State,
+    until: Time,
+) -> Option<std::collections::BTreeMap<i64, evidence::Percentiles>> {
+    let plan = &state.plan;
+    let from = state.entries.front().map_or(plan.created, |entry| entry.at);
+    let alias = (&plan.function, &plan.alias);
+    evidence::percentiles(&services.cloudwatch, alias, (plan.old, plan.new), (from, until)).await.ok()
+}
+
+/// Writes the page, wholly or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(path: &Path, page: &Page) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".samara-report-").tempfile_in(folder)?;
+    file.write_all(report::html(page).as_bytes())?;
+    // A temporary file is for its owner alone; a page is there to be read.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(mode)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// What `--notify` is told of a transition; nothing of looks and troubles.
+fn message(plan: &Plan, progress: &Progress) -> Option<Message> {
+    let Progress::Happened(entry) = progress else { return None };
+    if matches!(entry.what, Happening::Intent { .. }) {
+        return None;
+    }
+    let mut json = show::progress_json(plan, progress)?;
+    let event = serde_json::to_value(&entry.what).ok()?.get("event")?.as_str()?.to_owned();
+    let text = json.get("message").and_then(|text| text.as_str()).unwrap_or_default().to_owned();
+    if let Some(json) = json.as_object_mut() {
+        json.insert("old_version".to_owned(), json!(plan.old));
+        json.insert("new_version".to_owned(), json!(plan.new));
+        json.insert("event".to_owned(), json!(event));
+    }
+    let mut variables = variables(plan, event, &text);
+    if let Happening::Confirmed { content } = &entry.what {
+        variables.push(("SAMARA_WEIGHT", content.share(plan.new).to_string()));
+    }
+    Some(Message { json, variables })
+}
+
+fn last_message(verdict: &Verdict) -> Message {
+    let mut json = verdict.json();
+    if let Some(json) = json.as_object_mut() {
+        json.insert("event".to_owned(), json!("verdict"));
+    }
+    let outcome = json.get("outcome").and_then(|outcome| outcome.as_str()).unwrap_or_default().to_owned();
+    let text = verdict.lines().into_iter().next().unwrap_or_default();
+    let mut variables = variables(&verdict.state.plan, "verdict".to_owned(), &text);
+    variables.push(("SAMARA_OUTCOME", outcome));
+    Message { json, variables }
+}
+
+fn variables(plan: &Plan, event: String, text: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("SAMARA_EVENT", event),
+        ("SAMARA_FUNCTION", plan.function.to_string()),
+        ("SAMARA_ALIAS", plan.alias.to_string()),
+        ("SAMARA_OLD_VERSION", plan.old.to_string()),
+        ("SAMARA_NEW_VERSION", plan.new.to_string()),
+        ("SAMARA_MESSAGE", variable(text)),
+    ]
+}
