@@ -18,6 +18,9 @@ const CHUNK_BYTES: usize = 8192;
 /// A process that is told to end gets so long before it is ended.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// What is still in the pipes when it has ended is read within this.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// A program and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine(Vec<String>);
@@ -157,7 +160,8 @@ pub async fn run(
     limit: Duration,
 ) -> Result<String, Trouble> {
     let name = command.to_string();
-    let not_started = |error: &dyn fmt::Display| Trouble::NotStarted { command: name.clone(), reason: error.to_string() };
+    let not_started =
+        |error: &dyn fmt::Display| Trouble::NotStarted { command: name.clone(), reason: error.to_string() };
     let mut words = command.0.iter();
     let program = words.next().map(String::as_str).unwrap_or_default();
     let mut child = Command::new(program)
@@ -185,11 +189,13 @@ pub async fn run(
         let mut read = std::pin::pin!(read);
         let wait = async { tokio::join!(child.wait(), write).0 };
         let mut wait = std::pin::pin!(wait);
-        let status = tokio::select! {
-            status = &mut wait => status,
-            _ = &mut read => wait.await,
+        let (status, all_read) = tokio::select! {
+            status = &mut wait => (status, false),
+            _ = &mut read => (wait.await, true),
         };
-        let _ = tokio::time::timeout(Duration::from_millis(200), read).await;
+        if !all_read {
+            let _ = tokio::time::timeout(LAST_WORDS, read).await;
+        }
         status
     };
     let ended = tokio::time::timeout(limit, talk).await;
@@ -274,7 +280,10 @@ mod tests {
     #[test]
     fn words_are_split_as_a_shell_would_and_nothing_is_expanded() {
         assert_eq!(words("  a  b\tc\n"), ["a", "b", "c"]);
-        assert_eq!(words(r#"x 'a "b" \c' "d 'e' \"f\" \g" h\ i ''"#), ["x", r#"a "b" \c"#, r#"d 'e' "f" \g"#, "h i", ""]);
+        assert_eq!(
+            words(r#"x 'a "b" \c' "d 'e' \"f\" \g" h\ i ''"#),
+            ["x", r#"a "b" \c"#, r#"d 'e' "f" \g"#, "h i", ""]
+        );
         assert_eq!(words("x $(rm -rf /) `y` ~ *;z"), ["x", "$(rm", "-rf", "/)", "`y`", "~", "*;z"]);
         for wrong in ["", "   ", "'a", "\"a", "a\\", "''", "a\0b"] {
             assert!(wrong.parse::<CommandLine>().is_err(), "{wrong:?}");
@@ -339,7 +348,8 @@ mod tests {
     #[tokio::test]
     async fn a_child_that_keeps_the_output_open_does_not_hold_it_up() {
         let command = "sh -c 'sleep 30 & echo done'".parse().unwrap();
-        let said = tokio::time::timeout(Duration::from_secs(10), run(&command, &[], b"", Duration::from_secs(20))).await;
+        let said =
+            tokio::time::timeout(Duration::from_secs(10), run(&command, &[], b"", Duration::from_secs(20))).await;
         assert_eq!(said, Ok(Ok("done".to_owned())));
     }
 }

@@ -16,6 +16,7 @@ const HOUR_MINUTES: i64 = 60;
 /// is folded or lost.
 const MOST_MINUTES: i64 = 180;
 
+/// What is shown of a rollout that took longer is its last day.
 const DAY_MINUTES: i64 = 24 * 60;
 
 type Values = BTreeMap<String, BTreeMap<i64, f64>>;
@@ -138,14 +139,13 @@ pub struct Percentiles {
 /// CloudWatch cannot be read.
 pub async fn percentiles(
     cloudwatch: &CloudWatch,
-    (function, alias): (&FunctionName, &AliasName),
-    (old, new): (Version, Version),
+    plan: &AliasPlan,
     (from, until): (Time, Time),
 ) -> Result<BTreeMap<i64, Percentiles>, aws::Error> {
+    let AliasId { function, alias } = &plan.id;
     let p99 = |id, version| one(id, "Duration", "p99", dimensions(function, alias, version), 60);
-    let series = [p99("o", Some(old)), p99("n", Some(new)), p99("a", None)];
+    let series = [p99("o", Some(plan.old)), p99("n", Some(plan.new)), p99("a", None)];
     let until = until.minute() + 1;
-    // What is shown of a longer rollout is its last day.
     let from = from.minute().max(until - DAY_MINUTES);
     let values = cloudwatch.metric_data(&series, from * 60, until * 60).await?;
     let mut minutes: BTreeMap<i64, Percentiles> = BTreeMap::new();

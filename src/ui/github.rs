@@ -113,7 +113,12 @@ fn numbers(text: &mut String, alias: &Alias, named: bool) {
         let _ = writeln!(text, "### {}\n", plain(&alias.name));
     }
     if let Some((old, new)) = &alias.judged {
-        let _ = writeln!(text, "| | version {} | version {} |\n| --- | ---: | ---: |", plain(&alias.old), plain(&alias.new));
+        let _ = writeln!(
+            text,
+            "| | version {} | version {} |\n| --- | ---: | ---: |",
+            plain(&alias.old),
+            plain(&alias.new)
+        );
         let _ = writeln!(text, "| judged requests | {} | {} |", old.requests, new.requests);
         let _ = writeln!(text, "| failed | {} | {} |\n", failed(old), failed(new));
     }
@@ -156,7 +161,29 @@ mod tests {
 
     #[test]
     fn the_summary_tells_verdict_weights_and_evidence() {
-        insta::assert_snapshot!(summary(&page()), @"");
+        insta::assert_snapshot!(summary(&page()), @r"
+        ## Rolled back: hello:live, version 7 to 8
+
+        hello:live is back on version 7: errors: new 4.1 % of 412, old 0.2 % of 3,710
+
+        | | version 7 | version 8 |
+        | --- | ---: | ---: |
+        | judged requests | 3710 | 412 |
+        | failed | 7 (0.19 %) | 17 (4.13 %) |
+
+        Weights of version 8: 0 % at 10:00:00, 10 % at 10:00:12, 0 % at 10:06:00
+
+        Evidence against version 8: 1340 of the 100 at which it goes back
+
+        <details><summary>Events</summary>
+
+        | Time (UTC) | What |
+        | --- | --- |
+        | 10:00:00 | version 7 to 8 begins |
+        | 10:05:45 | **going back: errors** |
+
+        </details>
+        ");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod s3;
 mod sandbox;
 mod shifting;
 mod support;
+mod tell;
 mod templates;
 mod transform;
 mod validate;

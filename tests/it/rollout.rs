@@ -15,8 +15,8 @@ const BUCKET: &str = "rollout-journals";
 const TARGET: [&str; 6] = ["--function", "hello", "--alias", "live", "--journal-bucket", BUCKET];
 
 /// A sandbox of its own with a function `hello`, versions 1 to 3, and its alias `live` on 1.
-struct World {
-    project: Project,
+pub(crate) struct World {
+    pub(crate) project: Project,
     runtime: tokio::runtime::Runtime,
     lambda: aws_sdk_lambda::Client,
     s3: aws_sdk_s3::Client,
@@ -33,7 +33,7 @@ fn zip(text: &str) -> Vec<u8> {
 }
 
 impl World {
-    fn new(speed: &str) -> Self {
+    pub(crate) fn new(speed: &str) -> Self {
         let project = Project::new();
         let started = project.samara(["sandbox", "start", "--speed", speed, "--output", "json"]).run().expect(0);
         let endpoint = started.json()["endpoint_url"].as_str().expect("an endpoint").to_owned();
@@ -99,21 +99,21 @@ impl World {
     }
 
     /// Version, and the weight of the other one, as the SDK reads them.
-    fn alias(&self) -> (String, HashMap<String, f64>) {
+    pub(crate) fn alias(&self) -> (String, HashMap<String, f64>) {
         let alias = self.lambda.get_alias().function_name("hello").name("live").send();
         let alias = self.runtime.block_on(alias).unwrap();
         let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
         (alias.function_version.unwrap(), weights)
     }
 
-    fn set_alias(&self, version: &str, weights: &[(&str, f64)]) {
+    pub(crate) fn set_alias(&self, version: &str, weights: &[(&str, f64)]) {
         let weights = weights.iter().map(|(version, weight)| ((*version).to_owned(), *weight)).collect();
         let routing = AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights)).build();
         let update = self.lambda.update_alias().function_name("hello").name("live").function_version(version);
         self.runtime.block_on(update.routing_config(routing).send()).unwrap();
     }
 
-    fn rollout(&self, args: &[&str]) -> crate::support::samara::Samara {
+    pub(crate) fn rollout(&self, args: &[&str]) -> crate::support::samara::Samara {
         let all = ["rollout", args[0]].into_iter().chain(TARGET).chain(args[1..].iter().copied());
         self.project
             .samara(all)
@@ -122,12 +122,12 @@ impl World {
             .env("AWS_SECRET_ACCESS_KEY", "sandbox")
     }
 
-    fn run(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, args: &[&str]) -> Outcome {
         self.rollout(args).run()
     }
 
     /// Starts a rollout in a process of its own, and gives it when the alias has this weight.
-    fn start_until(&self, strategy: &str, weight: f64) -> Child {
+    pub(crate) fn start_until(&self, strategy: &str, weight: f64) -> Child {
         let mut child = self.spawn(strategy);
         let began = Instant::now();
         while self.alias().1.get("2") != Some(&weight) {
@@ -142,7 +142,7 @@ impl World {
         child
     }
 
-    fn spawn(&self, strategy: &str) -> Child {
+    pub(crate) fn spawn(&self, strategy: &str) -> Child {
         let mut args = vec!["start", "--to-version", "2", "--strategy", strategy];
         args.extend(QUIET);
         let mut command = self.rollout(&args).into_command();
@@ -151,7 +151,7 @@ impl World {
 }
 
 /// Nobody calls this function, so there is nothing to judge it by.
-const QUIET: [&str; 4] = ["--min-requests", "0", "--bake", "30s"];
+pub(crate) const QUIET: [&str; 4] = ["--min-requests", "0", "--bake", "30s"];
 
 fn whole(version: &str) -> (String, HashMap<String, f64>) {
     (version.to_owned(), HashMap::new())

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::exit::{Error, Status};
+use super::rollout::audience::TellArgs;
 use super::rollout::options::{OnInterrupt, OptionArgs};
 use super::template_file;
 use crate::deploy::guided::{Answers, Defaults, Guide, Refused};
@@ -129,6 +130,8 @@ pub struct DeployArgs {
     /// What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT", help_heading = "How it is shifted and judged")]
     on_interrupt: Option<OnInterrupt>,
+    #[command(flatten)]
+    tell: TellArgs,
 
     /// Bucket for the code [default: samara's own, made on first use]
     #[arg(long, value_name = "BUCKET", help_heading = "Upload")]
@@ -274,6 +277,7 @@ fn begin(context: &Context, args: &DeployArgs, report: Report, stack: &mut Optio
     }
     let path = path?;
     let mut settings = settings::resolve(args, &section, path.clone())?;
+    settings.tell.check(context)?;
     stack.clone_from(&settings.stack_name);
     if context.terminal.is_json() && (settings.guided || settings.confirm_changeset) {
         let option = if settings.guided { "--guided" } else { "--confirm-changeset" };

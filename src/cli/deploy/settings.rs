@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
+use crate::cli::rollout::audience::TellArgs;
 use crate::cli::rollout::options::{OnInterrupt, choice, name_of};
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
@@ -72,6 +73,8 @@ pub(super) struct Settings {
     pub(super) rollout: rollout::Options,
     /// What a signal does during the rollout.
     pub(super) on_interrupt: Option<OnInterrupt>,
+    /// Who else hears of the rollout.
+    pub(super) tell: TellArgs,
     /// Never shift traffic slowly.
     pub(super) no_rollout: bool,
     /// Deploy what was rolled back before.
@@ -186,6 +189,7 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         Some(what) => Some(what),
         None => choice(section, "on_interrupt")?,
     };
+    let tell = args.tell.over(section)?;
     let stack_name = text(&args.stack_name, "stack_name")?;
     if let Some(name) = &stack_name {
         guided::check_stack_name(name).map_err(Error::Usage)?;
@@ -224,6 +228,7 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         strategy: rollout.strategy.clone(),
         rollout: rollout.options(),
         on_interrupt,
+        tell,
         no_rollout: args.no_rollout || section.boolean("no_rollout")?.unwrap_or(false),
         yes: args.yes || section.boolean("yes")?.unwrap_or(false),
         force: args.force,
@@ -301,6 +306,7 @@ pub(super) fn saved(
     text("transform", &transform);
     text("on_interrupt", &args.on_interrupt.as_ref().map(name_of));
     args.rollout.save(&mut parameters);
+    args.tell.save(&mut parameters);
     for (key, yes, no) in [
         ("confirm_changeset", args.confirm_changeset, args.no_confirm_changeset),
         ("fail_on_empty_changeset", args.fail_on_empty_changeset, args.no_fail_on_empty_changeset),

@@ -9,6 +9,7 @@ use super::rejected::code_of;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::cli::exit::{Error, Status};
+use crate::cli::rollout::audience::{Audience, Lines};
 use crate::cli::rollout::signals;
 use crate::cli::rollout::target::Target;
 use crate::deploy::hold;
@@ -103,7 +104,6 @@ impl Shifting<'_> {
         };
         let services = self.services(first).await?;
         let verdict = self.roll(&Request { aliases, options, settle: Some(settle) }, &services).await?;
-        show::verdict(self.steps.context.terminal, &verdict);
         Ok(verdict.outcome().into())
     }
 
@@ -113,17 +113,12 @@ impl Shifting<'_> {
         let flags = plan.first().map(|alias| alias.id.flags()).unwrap_or_default();
         let resume = format!("samara rollout resume {flags}");
         let mut signals = signals::listen(self.steps.context, self.steps.settings.on_interrupt, resume);
-        let terminal = self.steps.context.terminal;
-        let sink = |progress: rollout::run::Progress| {
-            if terminal.is_json() {
-                if let Some(line) = show::progress_json(&plan, &progress) {
-                    terminal.json(&line);
-                }
-            } else {
-                show::progress(terminal, &plan, &progress);
-            }
-        };
-        Ok(rollout::start_prepared(prepared, request.options.timeout, services, &mut signals, &sink).await?)
+        let audience = Audience::new(self.steps.context, &self.steps.settings.tell, &plan, Lines::Json)?;
+        let sink = |progress: rollout::run::Progress| audience.hear(&progress);
+        let timeout = request.options.timeout;
+        let verdict = rollout::start_prepared(prepared, timeout, services, &mut signals, &sink).await?;
+        audience.end(&verdict, services).await;
+        Ok(verdict)
     }
 
     fn alarms(&self, holding: &Holding, live: &Live) -> Result<Vec<String>, Error> {

@@ -1,6 +1,7 @@
 //! Who hears of a rollout while it runs and when it has ended: the terminal, `--notify`, `--report`
 //! and, where it runs there, GitHub. They listen; none of them holds the rollout up or changes it.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +12,14 @@ use serde_json::json;
 use super::notify::{Message, Notifier, variable};
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
+use crate::deploy::samconfig::{self, Section};
 use crate::rollout::command::CommandLine;
 use crate::rollout::evidence;
-use crate::rollout::names::Time;
-use crate::rollout::plan::Plan;
+use crate::rollout::names::{NotA, Time};
+use crate::rollout::plan::{AliasPlan, Plan};
 use crate::rollout::run::{Progress, Services, Verdict};
 use crate::rollout::state::{Happening, State};
+use crate::template::Map;
 use crate::ui::report::story::{self, Seen};
 use crate::ui::report::{self, Page};
 use crate::ui::terminal::Terminal;
@@ -36,6 +39,35 @@ pub(crate) struct TellArgs {
 }
 
 impl TellArgs {
+    /// These over what the configuration says.
+    ///
+    /// # Errors
+    /// A value that has no meaning; the error points at it.
+    pub(crate) fn over(&self, section: &Section) -> Result<Self, samconfig::Error> {
+        let text = |key: &str| Ok::<_, samconfig::Error>(section.string(key)?.filter(|text| !text.is_empty()));
+        let report = match &self.report {
+            Some(path) => Some(path.clone()),
+            None => text("report")?.map(PathBuf::from),
+        };
+        let notify = match &self.notify {
+            Some(command) => Some(command.clone()),
+            None => text("notify")?
+                .map(|text| text.parse().map_err(|error: NotA| section.error_at("notify", error.to_string())))
+                .transpose()?,
+        };
+        Ok(Self { report, notify })
+    }
+
+    /// As they are written into a configuration: only what was given.
+    pub(crate) fn save(&self, parameters: &mut Map) {
+        if let Some(path) = self.report.as_deref().and_then(Path::to_str) {
+            parameters.insert("report", path);
+        }
+        if let Some(command) = &self.notify {
+            parameters.insert("notify", command.to_string().as_str());
+        }
+    }
+
     /// Refuses what could not be written at the end, before anything is touched.
     ///
     /// # Errors
@@ -69,7 +101,7 @@ pub(crate) struct Audience {
     notifier: Option<Notifier>,
     github: Option<GitHub>,
     /// Where the evidence stood at each look.
-    evidence: Mutex<Vec<(Time, f64)>>,
+    evidence: Mutex<Vec<(Time, usize, f64)>>,
 }
 
 /// What GitHub Actions gives to a step.
@@ -94,7 +126,7 @@ impl Audience {
         let terminal = context.terminal;
         let github = GitHub::of(context);
         if github.is_some() {
-            terminal.line(github::group(&format!("Rollout of {}", subject(plan))));
+            terminal.line(github::group(&format!("Rollout of {}", story::title(plan))));
         }
         Ok(Self {
             terminal,
@@ -117,8 +149,8 @@ impl Audience {
                 }
             }
         }
-        if let Progress::Looked { at, standing, .. } = progress {
-            self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push((*at, standing.evidence));
+        if let Progress::Looked { at, alias, standing, .. } = progress {
+            self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push((*at, *alias, standing.evidence));
         }
         if let (Some(notifier), Some(message)) = (&self.notifier, message(&self.plan, progress)) {
             notifier.tell(message);
@@ -146,7 +178,7 @@ impl Audience {
             }
         }
         if let Some(notifier) = self.notifier {
-            notifier.tell(last_message(verdict));
+            last_message(verdict).into_iter().for_each(|message| notifier.tell(message));
             notifier.end().await;
         }
     }
@@ -168,20 +200,18 @@ impl GitHub {
     }
 }
 
-fn subject(plan: &Plan) -> String {
-    format!("{}:{} from version {} to version {}", plan.function, plan.alias, plan.old, plan.new)
-}
-
-/// The durations' percentiles; `None` where they cannot be read, which the page says.
+/// The durations' percentiles, an alias each; `None` where they cannot be read, which the page says.
 pub(crate) async fn percentiles(
     services: &Services,
     state: &State,
     until: Time,
-) -> Option<std::collections::BTreeMap<i64, evidence::Percentiles>> {
-    let plan = &state.plan;
-    let from = state.entries.front().map_or(plan.created, |entry| entry.at);
-    let alias = (&plan.function, &plan.alias);
-    evidence::percentiles(&services.cloudwatch, alias, (plan.old, plan.new), (from, until)).await.ok()
+) -> Option<Vec<BTreeMap<i64, evidence::Percentiles>>> {
+    let from = state.entries.front().map_or(state.plan.created, |entry| entry.at);
+    let mut all = Vec::new();
+    for alias in &state.plan.aliases {
+        all.push(evidence::percentiles(&services.cloudwatch, alias, (from, until)).await.ok()?);
+    }
+    Some(all)
 }
 
 /// Writes the page, wholly or not at all.
@@ -207,39 +237,44 @@ fn message(plan: &Plan, progress: &Progress) -> Option<Message> {
         return None;
     }
     let mut json = show::progress_json(plan, progress)?;
-    let event = serde_json::to_value(&entry.what).ok()?.get("event")?.as_str()?.to_owned();
+    let told = serde_json::to_value(&entry.what).ok()?;
+    let event = told.get("event")?.as_str()?.to_owned();
+    let index = told.get("alias").and_then(serde_json::Value::as_u64).and_then(|index| usize::try_from(index).ok());
+    let alias = plan.aliases.get(index.unwrap_or(0))?;
     let text = json.get("message").and_then(|text| text.as_str()).unwrap_or_default().to_owned();
     if let Some(json) = json.as_object_mut() {
-        json.insert("old_version".to_owned(), json!(plan.old));
-        json.insert("new_version".to_owned(), json!(plan.new));
+        json.insert("function".to_owned(), json!(alias.id.function));
+        json.insert("alias".to_owned(), json!(alias.id.alias));
+        json.insert("old_version".to_owned(), json!(alias.old));
+        json.insert("new_version".to_owned(), json!(alias.new));
         json.insert("event".to_owned(), json!(event));
     }
-    let mut variables = variables(plan, event, &text);
-    if let Happening::Confirmed { content } = &entry.what {
-        variables.push(("SAMARA_WEIGHT", content.share(plan.new).to_string()));
+    let mut variables = variables(alias, event, &text);
+    if let Happening::Confirmed { content, .. } = &entry.what {
+        variables.push(("SAMARA_WEIGHT", content.share(alias.new).to_string()));
     }
     Some(Message { json, variables })
 }
 
-fn last_message(verdict: &Verdict) -> Message {
+fn last_message(verdict: &Verdict) -> Option<Message> {
     let mut json = verdict.json();
     if let Some(json) = json.as_object_mut() {
         json.insert("event".to_owned(), json!("verdict"));
     }
     let outcome = json.get("outcome").and_then(|outcome| outcome.as_str()).unwrap_or_default().to_owned();
     let text = verdict.lines().into_iter().next().unwrap_or_default();
-    let mut variables = variables(&verdict.state.plan, "verdict".to_owned(), &text);
+    let mut variables = variables(verdict.state.plan.first()?, "verdict".to_owned(), &text);
     variables.push(("SAMARA_OUTCOME", outcome));
-    Message { json, variables }
+    Some(Message { json, variables })
 }
 
-fn variables(plan: &Plan, event: String, text: &str) -> Vec<(&'static str, String)> {
+fn variables(alias: &AliasPlan, event: String, text: &str) -> Vec<(&'static str, String)> {
     vec![
         ("SAMARA_EVENT", event),
-        ("SAMARA_FUNCTION", plan.function.to_string()),
-        ("SAMARA_ALIAS", plan.alias.to_string()),
-        ("SAMARA_OLD_VERSION", plan.old.to_string()),
-        ("SAMARA_NEW_VERSION", plan.new.to_string()),
+        ("SAMARA_FUNCTION", alias.id.function.to_string()),
+        ("SAMARA_ALIAS", alias.id.alias.to_string()),
+        ("SAMARA_OLD_VERSION", alias.old.to_string()),
+        ("SAMARA_NEW_VERSION", alias.new.to_string()),
         ("SAMARA_MESSAGE", variable(text)),
     ]
 }

@@ -1,6 +1,8 @@
 //! `samara rollout`: shift an alias's traffic to another version, and back.
 
 mod abort;
+pub(crate) mod audience;
+mod notify;
 pub(crate) mod options;
 mod plan;
 mod promote;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, OptionArgs, choice, or};
 use super::signals;
 use super::target::{Target, TargetArgs};
@@ -10,7 +11,6 @@ use crate::cli::exit::{Error, Status};
 use crate::deploy::samconfig::Section;
 use crate::rollout::names::Version;
 use crate::rollout::{self, Request};
-use crate::ui::rollout as show;
 
 /// Shift the alias to another version, and take it back when that is worse
 #[derive(Args, Clone, Debug)]
@@ -20,6 +20,7 @@ Examples:
   samara rollout start --function hello --alias live --to-version 8
   samara rollout start --stack-name hello --strategy steps:1%:5m,10%:10m,pause,50%:10m
   samara rollout start --function hello --alias live --alarm hello-errors --limit errors=1% --bake 15m
+  samara rollout start --stack-name hello --report rollout.html --notify './tell-the-team.sh #deploys'
 
 Exit statuses: 0 the new version serves · 1 refused or failed · 4 rolled back · 5 somebody else has or
 changed the alias · 6 waits for a person · 130 interrupted and held")]
@@ -34,6 +35,8 @@ pub(super) struct StartArgs {
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     on_interrupt: Option<OnInterrupt>,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 impl StartArgs {
@@ -69,6 +72,8 @@ async fn newest(target: &Target) -> Result<Version, Error> {
 pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "start")?;
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
+    let tell = args.tell.over(&section)?;
+    tell.check(context)?;
     let (target, request) = args.request(context, &section).await?;
     let services = target.services_with_bucket(context).await?;
     rollout::ensure_free(&services, std::slice::from_ref(&target.id)).await?;
@@ -76,9 +81,9 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
-    let terminal = context.terminal;
-    let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);
+    let audience = Audience::new(context, &tell, &plan, Lines::People)?;
+    let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;
-    show::verdict(context.terminal, &verdict);
+    audience.end(&verdict, &services).await;
     Ok(verdict.outcome().into())
 }

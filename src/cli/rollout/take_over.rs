@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, choice, or, text};
 use super::signals;
 use super::target::TargetArgs;
@@ -13,7 +14,6 @@ use crate::rollout::names::parse_timeout;
 use crate::rollout::run::Progress;
 use crate::rollout::state::Purpose;
 use crate::rollout::{self};
-use crate::ui::rollout as show;
 
 /// What they have in common.
 #[derive(Args, Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct TakeOverArgs {
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     on_interrupt: Option<OnInterrupt>,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 /// Takes it over and drives it to its end.
@@ -37,6 +39,8 @@ pub(super) async fn run(
 ) -> Result<Status, Error> {
     let section = args.target.section(context, command)?;
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
+    let tell = args.tell.over(&section)?;
+    tell.check(context)?;
     // How long going forward may take says nothing of how long going back may.
     let timeout = match purpose.goes_back() {
         true => args.timeout,
@@ -49,9 +53,9 @@ pub(super) async fn run(
     let plan = found.record.state.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
-    let terminal = context.terminal;
-    let sink = |progress: Progress| show::progress(terminal, &plan, &progress);
+    let audience = Audience::new(context, &tell, &plan, Lines::People)?;
+    let sink = |progress: Progress| audience.hear(&progress);
     let verdict = rollout::take_over(&target.id, purpose, timeout, &services, &mut receiver, &sink).await?;
-    show::verdict(context.terminal, &verdict);
+    audience.end(&verdict, &services).await;
     Ok(verdict.outcome().into())
 }

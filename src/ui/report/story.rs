@@ -5,21 +5,25 @@ use std::time::Duration;
 
 use crate::rollout::analysis::{Counts, Judge, METRIC_DELAY, Tally};
 use crate::rollout::evidence::Percentiles;
-use crate::rollout::names::{Time, show_duration};
+use crate::rollout::names::{Time, Version, show_duration};
+use crate::rollout::plan::{AliasPlan, Plan};
 use crate::rollout::run::Verdict;
-use crate::rollout::state::{Happening, Phase, State};
-use crate::rollout::verdict::{Outcome, happening_words, phase_words, standing_words};
+use crate::rollout::state::{AliasState, Entry, Happening, Phase, State};
+use crate::rollout::verdict::{Outcome, happening_words, of_alias, phase_words, standing_words};
 
-use super::{Alias, Event, Minute, Page, Side, Tone};
+use super::{Alias as Drawn, Event, Minute, Page, Side, Tone, short};
 
 /// What is not in the journal; without it the page has less to show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// The evidence at each look of this process.
-    pub evidence: Vec<(Time, f64)>,
+    /// The evidence at each look of this process, with the alias's index.
+    pub evidence: Vec<(Time, usize, f64)>,
     /// The 99th percentiles of the durations, where they could be read.
-    pub percentiles: Option<BTreeMap<i64, Percentiles>>,
+    pub percentiles: Option<Vec<BTreeMap<i64, Percentiles>>>,
 }
+
+/// A later process goes on: two versions are meant to be there.
+const LEFT: &str = "Left for now";
 
 /// The page of a rollout that this process drove.
 pub fn of_verdict(verdict: &Verdict, seen: &Seen) -> Page {
@@ -38,7 +42,7 @@ pub fn of_state(state: &State, at: Time, seen: &Seen) -> Page {
         _ => ("Under way", Tone::Plain),
     };
     let mut lines = vec![phase_words(state)];
-    lines.extend(state.standing.as_ref().map(standing_words));
+    lines.extend(state.standing().map(|(alias, standing)| of_alias(&state.plan, alias, &standing_words(&standing))));
     page(state, at, outcome, tone, lines, seen)
 }
 
@@ -49,6 +53,7 @@ fn outcome_words(outcome: Outcome) -> (&'static str, Tone) {
         Outcome::Refused => ("Refused", Tone::Bad),
         Outcome::SettleFailed => ("Not settled", Tone::Warn),
         Outcome::Held => ("Held", Tone::Warn),
+        Outcome::Left => (LEFT, Tone::Plain),
         Outcome::Conflict => ("Stopped by another hand", Tone::Bad),
         Outcome::Failed => ("Needs a person", Tone::Bad),
         Outcome::Interrupted => ("Interrupted", Tone::Warn),
@@ -62,20 +67,30 @@ fn page(state: &State, at: Time, outcome: &str, tone: Tone, verdict: Vec<String>
     if seen.percentiles.is_none() {
         notes.push("The durations' percentiles could not be read from CloudWatch.".to_owned());
     }
-    let aliases = vec![alias(state, seen)];
+    let is_left_alone = !state.is_finished() && outcome != "Under way" && outcome != LEFT;
     Page {
-        title: format!("{}:{}, version {} to {}", plan.function, plan.alias, plan.old, plan.new),
+        title: title(plan),
         outcome: outcome.to_owned(),
         tone,
         verdict,
         facts: facts(state),
-        aliases,
+        aliases: plan
+            .aliases
+            .iter()
+            .zip(&state.aliases)
+            .enumerate()
+            .map(|(index, (plan, alias))| one(state, index, plan, alias, seen, is_left_alone))
+            .collect(),
         events: state
             .entries
             .iter()
             // What was meant is followed by what became of it.
             .filter(|entry| !matches!(entry.what, Happening::Intent { .. }))
-            .map(|entry| Event { at: entry.at, text: happening_words(&entry.what, plan), tone: tone_of(&entry.what) })
+            .map(|entry| Event {
+                at: entry.at,
+                text: happening_words(&entry.what, plan),
+                tone: tone_of(&entry.what),
+            })
             .collect(),
         from,
         until: at.max(from + Duration::from_secs(60)),
@@ -83,35 +98,56 @@ fn page(state: &State, at: Time, outcome: &str, tone: Tone, verdict: Vec<String>
     }
 }
 
+/// What a rollout is about, in a line.
+pub fn title(plan: &Plan) -> String {
+    let all: Vec<String> =
+        plan.aliases.iter().map(|alias| format!("{}, version {} to {}", alias.id, alias.old, alias.new)).collect();
+    all.join("; ")
+}
+
 /// Whether an event is good: the same for the page, for annotations and for whoever is notified.
 pub fn tone_of(what: &Happening) -> Tone {
     match what {
         Happening::Succeeded => Tone::Good,
         Happening::Decided { .. } | Happening::Conflict { .. } | Happening::SettleFailed { .. } => Tone::Bad,
-        Happening::Blind { .. } | Happening::Paused { .. } | Happening::Overwriting { .. } => Tone::Warn,
+        Happening::WouldGoBack { .. } | Happening::Blind { .. } | Happening::Paused { .. } | Happening::Overwriting { .. } => Tone::Warn,
         _ => Tone::Plain,
     }
 }
 
 fn facts(state: &State) -> Vec<(String, String)> {
     let plan = &state.plan;
-    let mut facts = vec![
-        ("Strategy".to_owned(), plan.strategy.to_string()),
-        ("Watched at 100 %".to_owned(), show_duration(Duration::from_secs(plan.bake_s))),
-        ("Bound of the evidence".to_owned(), format!("{:.0}", 1.0 / plan.criteria.alpha)),
-    ];
-    let baseline = &plan.criteria.baseline;
-    facts.push(("Requests in the hour before".to_owned(), format!("{}, {} failed", baseline.n, baseline.errors)));
+    let several = plan.aliases.len() > 1;
+    let mut facts = Vec::new();
+    for (alias, live) in plan.aliases.iter().zip(&state.aliases) {
+        let of = |name: &str| if several { format!("{name}, {}", alias.id) } else { name.to_owned() };
+        facts.push((of("Strategy"), alias.strategy.to_string()));
+        let baseline = &alias.criteria.baseline;
+        facts.push((of("Requests in the hour before"), told(baseline.n, baseline.errors)));
+        if !alias.criteria.limits.is_empty() {
+            let limits: Vec<String> = alias.criteria.limits.iter().map(ToString::to_string).collect();
+            facts.push((of("Limits"), limits.join(", ")));
+        }
+        if let Some(standing) = &live.standing {
+            let judged = |version| of(&format!("Judged requests, version {version}"));
+            facts.push((judged(alias.old), told(standing.old.n, standing.old.x)));
+            facts.push((judged(alias.new), told(standing.new.n, standing.new.x)));
+        }
+    }
+    facts.push(("Watched at 100 %".to_owned(), show_duration(Duration::from_secs(plan.bake_s))));
+    if let (true, Some((_, standing))) = (several, state.standing()) {
+        let value = format!("{} of {}", short(standing.evidence), short(standing.bound));
+        facts.push(("Evidence of all together".to_owned(), value));
+    }
     if !plan.alarms.is_empty() {
         facts.push(("Alarms".to_owned(), plan.alarms.join(", ")));
     }
-    if !plan.criteria.limits.is_empty() {
-        let limits: Vec<String> = plan.criteria.limits.iter().map(ToString::to_string).collect();
-        facts.push(("Limits".to_owned(), limits.join(", ")));
+    if !plan.hooks.is_empty() {
+        let hooks: Vec<String> = plan.hooks.iter().map(ToString::to_string).collect();
+        facts.push(("Checks".to_owned(), hooks.join(", ")));
     }
-    if let Some(standing) = &state.standing {
-        facts.push((format!("Judged requests, version {}", plan.old), told(standing.old.n, standing.old.x)));
-        facts.push((format!("Judged requests, version {}", plan.new), told(standing.new.n, standing.new.x)));
+    if plan.observe_only {
+        facts.push(("Evidence".to_owned(), "told of, not acted on".to_owned()));
     }
     if let Some(settle) = &plan.settle {
         facts.push(("Stack".to_owned(), settle.stack.clone()));
@@ -123,32 +159,43 @@ fn told(requests: u64, errors: u64) -> String {
     format!("{requests}, {errors} failed")
 }
 
-fn alias(state: &State, seen: &Seen) -> Alias {
-    let plan = &state.plan;
-    let mut weights = vec![(state.entries.front().map_or(plan.created, |entry| entry.at), 0.0)];
-    for entry in &state.entries {
-        let (Happening::Confirmed { content } | Happening::Accepted { content }) = &entry.what else { continue };
-        weights.push((entry.at, content.share(plan.new).fraction()));
-    }
-    Alias {
-        name: format!("{}:{}", plan.function, plan.alias),
+fn one(state: &State, index: usize, plan: &AliasPlan, alias: &AliasState, seen: &Seen, left: bool) -> Drawn {
+    let mut weights = vec![(state.entries.front().map_or(state.plan.created, |entry| entry.at), 0.0)];
+    weights.extend(shares(state, index, plan.new));
+    let seen_of = |at: &(Time, usize, f64)| (at.1 == index).then_some((at.0, at.2));
+    let watched: Vec<(Time, f64)> = seen.evidence.iter().filter_map(seen_of).collect();
+    let percentiles = seen.percentiles.as_ref().and_then(|all| all.get(index));
+    let content = &alias.seen.content;
+    Drawn {
+        name: plan.id.to_string(),
         old: plan.old.to_string(),
         new: plan.new.to_string(),
         weights,
-        minutes: minutes(state, seen),
-        evidence: evidence(state, seen),
+        minutes: minutes(alias, percentiles),
+        evidence: evidence(state, index, plan, alias, &watched),
         bound: 1.0 / plan.criteria.alpha,
-        judged: state.standing.as_ref().map(|standing| {
+        judged: alias.standing.as_ref().map(|standing| {
             let side = |tally: Tally| Side { requests: tally.n, errors: tally.x, p99_ms: None };
             (side(standing.old), side(standing.new))
         }),
-        left_split: state.alias.content.is_split().then(|| state.alias.content.to_string()),
+        left_split: (left && content.is_split()).then(|| content.to_string()),
     }
 }
 
-fn minutes(state: &State, seen: &Seen) -> Vec<Minute> {
-    let known = state.judge.minutes().map(|minute| {
-        let read = seen.percentiles.as_ref().and_then(|all| all.get(&minute.minute)).copied().unwrap_or_default();
+/// The new version's shares that the journal tells of, from when on.
+fn shares(state: &State, index: usize, new: Version) -> Vec<(Time, f64)> {
+    let share = |entry: &Entry| match &entry.what {
+        Happening::Confirmed { alias, content } | Happening::Accepted { alias, content } if *alias == index => {
+            Some((entry.at, content.share(new).fraction()))
+        }
+        _ => None,
+    };
+    state.entries.iter().filter_map(share).collect()
+}
+
+fn minutes(alias: &AliasState, percentiles: Option<&BTreeMap<i64, Percentiles>>) -> Vec<Minute> {
+    let known = alias.judge.minutes().map(|minute| {
+        let read = percentiles.and_then(|all| all.get(&minute.minute)).copied().unwrap_or_default();
         // Where one version served alone there is no series by version, and the alias's is its own.
         let alone = |other: &Option<Counts>| if other.is_none() { read.alias } else { None };
         let (old_p99, new_p99) = (read.old.or_else(|| alone(&minute.new)), read.new.or_else(|| alone(&minute.old)));
@@ -162,38 +209,41 @@ fn minutes(state: &State, seen: &Seen) -> Vec<Minute> {
 
 /// The evidence as it grew: what this process saw, and before that what the judged minutes give when
 /// they are judged again.
-fn evidence(state: &State, seen: &Seen) -> Vec<(Time, f64)> {
-    let criteria = &state.plan.criteria;
-    let until = seen.evidence.first().map_or(Time(i64::MAX), |(at, _)| *at);
+fn evidence(
+    state: &State,
+    index: usize,
+    plan: &AliasPlan,
+    alias: &AliasState,
+    watched: &[(Time, f64)],
+) -> Vec<(Time, f64)> {
+    let criteria = &plan.criteria;
+    let last_entry = state.entries.back().map(|entry| entry.at);
+    let until = watched.first().map_or(Time(i64::MAX), |(at, _)| *at);
     let mut judge = Judge::default();
     let mut share = 0.0;
-    for entry in &state.entries {
-        if let Happening::Confirmed { content } = &entry.what {
-            let after = content.share(state.plan.new).fraction();
-            judge.raised(entry.at, share, after);
-            share = after;
-        }
+    for (at, after) in shares(state, index, plan.new) {
+        judge.raised(at, share, after);
+        share = after;
     }
     let mut points: Vec<(Time, f64)> = Vec::new();
-    for minute in state.judge.minutes() {
+    for minute in alias.judge.minutes() {
         // Long after, so that it is folded at once.
-        let complete = state.judge.complete_at(minute.minute, criteria);
+        let complete = alias.judge.complete_at(minute.minute, criteria);
         let after = complete + METRIC_DELAY + Duration::from_secs(3600);
         let standing = judge.look(criteria, std::slice::from_ref(minute), 0, after);
         let at = Time::of_minute(minute.minute + 1);
-        if at < until && (!seen.evidence.is_empty() || complete <= state.entries.back().map_or(at, |entry| entry.at)) {
+        if at < until && (!watched.is_empty() || last_entry.is_some_and(|last| complete <= last)) {
             points.push((at, standing.evidence));
         }
     }
-    for (at, evidence) in &seen.evidence {
+    for (at, evidence) in watched {
         // It is looked at twice a minute and changes once.
         if points.last().is_none_or(|(_, last)| last != evidence) {
             points.push((*at, *evidence));
         }
     }
-    let end =
-        state.entries.back().map(|entry| entry.at).into_iter().chain(seen.evidence.last().map(|(at, _)| *at)).max();
-    if let (Some(end), Some(standing)) = (end, &state.standing) {
+    let end = last_entry.into_iter().chain(watched.last().map(|(at, _)| *at)).max();
+    if let (Some(end), Some(standing)) = (end, &alias.standing) {
         points.push((end.max(points.last().map_or(end, |(at, _)| *at)), standing.evidence));
     }
     points

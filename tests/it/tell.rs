@@ -1,0 +1,81 @@
+//! Who else hears of a rollout: the HTML report, `--notify`, and GitHub Actions.
+
+use crate::rollout::{QUIET, World};
+
+/// A command that keeps what it hears, a line each, behind what its variables say.
+fn listener(world: &World, file: &str) -> String {
+    let script =
+        format!("#!/bin/sh\nread -r json\necho \"$SAMARA_EVENT|$SAMARA_WEIGHT|$SAMARA_OUTCOME|$1|$json\" >> {file}\n");
+    world.project.write("listen.sh", script);
+    let path = world.project.path("listen.sh");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{} 'two words; $(date)'", path.display())
+}
+
+fn start<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let args = ["start", "--to-version", "2", "--strategy", "steps:10%:1m,50%:1m"];
+    args.into_iter().chain(QUIET).chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn a_rollout_is_told_written_and_summarised() {
+    let world = World::new("60");
+    let heard = world.project.path("heard");
+    let command = listener(&world, heard.to_str().unwrap());
+    let summary = world.project.path("summary.md");
+    std::fs::write(&summary, "before\n").unwrap();
+    world
+        .rollout(&start(&["--notify", &command, "--report", "page.html"]))
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", &summary)
+        .run()
+        .expect(0)
+        .says("::group::Rollout of hello:live from version 1 to version 2\n")
+        .says("\n::endgroup::\n")
+        .says("\n::notice title=Succeeded%3A hello%3Alive%2C version 1 to 2::hello:live serves version 2");
+    let heard = world.project.read("heard");
+    let lines: Vec<Vec<&str>> = heard.lines().map(|line| line.splitn(5, '|').collect()).collect();
+    let told: Vec<(&str, &str)> = lines.iter().map(|line| (line[0], line[1])).collect();
+    assert_eq!(told.first(), Some(&("began", "")), "{heard}");
+    let weights: Vec<&str> =
+        told.iter().filter(|(event, _)| *event == "confirmed").map(|(_, weight)| *weight).collect();
+    assert_eq!(weights, ["10%", "50%", "100%"], "{heard}");
+    assert_eq!((lines.last().unwrap()[0], lines.last().unwrap()[2]), ("verdict", "succeeded"), "{heard}");
+    for line in &lines {
+        assert_eq!(line[3], "two words; $(date)", "split into words, and nothing expanded");
+        let json: serde_json::Value =
+            serde_json::from_str(line[4]).unwrap_or_else(|error| panic!("{error}: {}", line[4]));
+        assert_eq!((&json["function"], &json["event"]), (&"hello".into(), &line[0].into()));
+    }
+    let page = world.project.read("page.html");
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    for text in ["Succeeded", "hello:live serves version 2 to everybody", "version 1 to 2", "10:", "50 %"] {
+        assert!(text == "10:" || page.contains(text), "{text} is not in the page");
+    }
+    let left: Vec<String> = world.project.files().into_iter().filter(|file| file.contains(".samara-report")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    let summary = world.project.read("summary.md");
+    assert!(summary.starts_with("before\n## Succeeded: hello:live, version 1 to 2\n"), "{summary}");
+    assert!(!summary.contains("CAUTION"), "{summary}");
+}
+
+#[test]
+fn an_alias_left_on_two_versions_is_shouted_and_a_bad_listener_changes_nothing() {
+    let world = World::new("60");
+    let args = ["start", "--to-version", "2", "--strategy", "steps:10%:1m,pause,50%:1m"];
+    let more = ["--report", "page.html", "--notify", "/no/such/program"];
+    let args: Vec<&str> = args.into_iter().chain(QUIET).chain(more).collect();
+    let held = world.rollout(&args).env("GITHUB_ACTIONS", "true").run().expect(6);
+    held.says("--notify: `/no/such/program` does not start")
+        .says("::warning title=Held%3A hello")
+        .says("::error title=An alias is left on two versions::hello:live is LEFT ON TWO VERSIONS");
+    assert!(world.project.read("page.html").contains("hello:live is LEFT ON TWO VERSIONS"));
+    // Taken back, the page says so, and stands in the old one's place.
+    world.run(&["abort", "--report", "page.html"]).expect(4);
+    let page = world.project.read("page.html");
+    assert!(page.contains("Rolled back") && !page.contains("LEFT ON TWO"), "{page}");
+    // What could not be written at the end is refused at the beginning.
+    world.run(&start(&["--report", "no/such/folder/page.html"])).expect(2).says("is in a folder that is not there");
+    world.run(&start(&["--notify", "'unclosed"])).expect(2).says("for example");
+    assert_eq!(world.alias().0, "1");
+}
