@@ -143,7 +143,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__deploy)
-            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --accept-changes-in-use --delete-orphan-version --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --no-rollout --force --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
+            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --accept-changes-in-use --delete-orphan-version --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --no-rollout --force --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +239,14 @@ _samara() {
                     ;;
                 --on-interrupt)
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --s3-bucket)
@@ -529,7 +537,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__abort)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --force --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --force --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -567,6 +575,14 @@ _samara() {
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
                     return 0
                     ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -591,7 +607,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__plan)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -669,6 +685,14 @@ _samara() {
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
                     return 0
                     ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -693,7 +717,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__promote)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -729,6 +753,14 @@ _samara() {
                     ;;
                 --on-interrupt)
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --region)
@@ -755,7 +787,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__resume)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --adopt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --adopt --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,6 +823,14 @@ _samara() {
                     ;;
                 --on-interrupt)
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --region)
@@ -875,7 +915,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__start)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -951,6 +991,14 @@ _samara() {
                     ;;
                 --on-interrupt)
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --region)

@@ -157,6 +157,8 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l timeout -d 'Tak
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-interrupt -d 'What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-bucket -d 'Bucket for the code [default: samara\'s own, made on first use]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l s3-prefix -d 'What stands before every key' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l kms-key-id -d 'KMS key that encrypts the uploads at rest' -r
@@ -249,6 +251,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -285,6 +289,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -324,6 +330,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -346,6 +354,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -367,6 +377,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'

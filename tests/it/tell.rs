@@ -30,7 +30,7 @@ fn a_rollout_is_told_written_and_summarised() {
         .env("GITHUB_STEP_SUMMARY", &summary)
         .run()
         .expect(0)
-        .says("::group::Rollout of hello:live from version 1 to version 2\n")
+        .says("::group::Rollout of hello:live, version 1 to 2\n")
         .says("\n::endgroup::\n")
         .says("\n::notice title=Succeeded%3A hello%3Alive%2C version 1 to 2::hello:live serves version 2");
     let heard = world.project.read("heard");

@@ -86,11 +86,7 @@ fn page(state: &State, at: Time, outcome: &str, tone: Tone, verdict: Vec<String>
             .iter()
             // What was meant is followed by what became of it.
             .filter(|entry| !matches!(entry.what, Happening::Intent { .. }))
-            .map(|entry| Event {
-                at: entry.at,
-                text: happening_words(&entry.what, plan),
-                tone: tone_of(&entry.what),
-            })
+            .map(|entry| Event { at: entry.at, text: happening_words(&entry.what, plan), tone: tone_of(&entry.what) })
             .collect(),
         from,
         until: at.max(from + Duration::from_secs(60)),
@@ -110,7 +106,10 @@ pub fn tone_of(what: &Happening) -> Tone {
     match what {
         Happening::Succeeded => Tone::Good,
         Happening::Decided { .. } | Happening::Conflict { .. } | Happening::SettleFailed { .. } => Tone::Bad,
-        Happening::WouldGoBack { .. } | Happening::Blind { .. } | Happening::Paused { .. } | Happening::Overwriting { .. } => Tone::Warn,
+        Happening::WouldGoBack { .. }
+        | Happening::Blind { .. }
+        | Happening::Paused { .. }
+        | Happening::Overwriting { .. } => Tone::Warn,
         _ => Tone::Plain,
     }
 }
