@@ -157,6 +157,7 @@ Register-ArgumentCompleter -Native -CommandName 'samara' -ScriptBlock {
             [CompletionResult]::new('--role-arn', '--role-arn', [CompletionResultType]::ParameterName, 'Role that CloudFormation works with')
             [CompletionResult]::new('--notification-arns', '--notification-arns', [CompletionResultType]::ParameterName, 'SNS topics that hear of the stack''s events')
             [CompletionResult]::new('--transform', '--transform', [CompletionResultType]::ParameterName, 'Who turns SAM resources into CloudFormation')
+            [CompletionResult]::new('--engine', '--engine', [CompletionResultType]::ParameterName, 'Who moves the traffic [default: auto]')
             [CompletionResult]::new('--strategy', '--strategy', [CompletionResultType]::ParameterName, 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]')
             [CompletionResult]::new('--alarm', '--alarm', [CompletionResultType]::ParameterName, 'CloudWatch alarm that takes it back; may be repeated')
             [CompletionResult]::new('--ignore-alarm', '--ignore-alarm', [CompletionResultType]::ParameterName, 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated')

@@ -149,6 +149,7 @@ set edit:completion:arg-completer[samara] = {|@words|
             cand --role-arn 'Role that CloudFormation works with'
             cand --notification-arns 'SNS topics that hear of the stack''s events'
             cand --transform 'Who turns SAM resources into CloudFormation'
+            cand --engine 'Who moves the traffic [default: auto]'
             cand --strategy 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]'
             cand --alarm 'CloudWatch alarm that takes it back; may be repeated'
             cand --ignore-alarm 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated'

@@ -140,6 +140,9 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l role-arn -d 'Ro
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l notification-arns -d 'SNS topics that hear of the stack\'s events' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l transform -d 'Who turns SAM resources into CloudFormation' -r -f -a "native\t'samara, before the change set is made'
 aws\t'CloudFormation, through the change set; for what samara does not cover'"
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l engine -d 'Who moves the traffic [default: auto]' -r -f -a "auto\t'What the live stack has; a new one takes codedeploy where it needs it'
+alias\t'samara moves the weight of the alias itself'
+codedeploy\t'CodeDeploy moves it during the stack\'s update, as the template says; samara watches and stops it'"
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r

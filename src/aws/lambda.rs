@@ -286,6 +286,26 @@ impl Lambda {
             }
         }
     }
+
+    /// The status of an alias's provisioned concurrency (`IN_PROGRESS`, `READY`, `FAILED`) and its reason;
+    /// `None` where it has none.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn provisioned(&self, function: &str, alias: &str) -> Result<Option<(String, String)>, Error> {
+        let answer =
+            self.client.get_provisioned_concurrency_config().function_name(function).qualifier(alias).send().await;
+        match answer {
+            Ok(found) => {
+                Ok(found.status.map(|status| (status.as_str().to_owned(), found.status_reason.unwrap_or_default())))
+            }
+            Err(error) => {
+                let resource = format!("{function}:{alias}");
+                let error = Error::from_sdk(SERVICE, "GetProvisionedConcurrencyConfig", resource, &error);
+                if error.is_not_found() { Ok(None) } else { Err(error) }
+            }
+        }
+    }
 }
 
 /// What feeds a function or alias from a queue or a stream.

@@ -3,6 +3,7 @@
 
 pub mod cloudformation;
 pub mod cloudwatch;
+pub mod codedeploy;
 pub mod error;
 mod http;
 pub mod lambda;

@@ -118,6 +118,11 @@ fn preference(sam: &Node, function: &Node) -> Option<Map> {
     Some(merged)
 }
 
+/// Whether a preference says `Enabled: false` as it stands.
+pub fn is_switched_off(preference: &Map) -> bool {
+    is_disabled(preference)
+}
+
 fn is_disabled(preference: &Map) -> bool {
     match preference.get("Enabled") {
         Some(node) => {

@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod by_hand;
 pub mod clock;
+pub mod codedeploy;
 pub mod command;
 pub mod content;
 pub mod driver;

@@ -444,6 +444,9 @@ pub fn happening_words(what: &Happening, plan: &Plan) -> String {
         },
         Happening::Intent { alias, content } => of(alias, &format!("setting {content}")),
         Happening::Confirmed { alias, content } => of(alias, &format!("the alias says {content}")),
+        Happening::Watching { alias, deployment, stack } => {
+            of(alias, &format!("CodeDeploy moves it by {deployment}, in the update of stack {stack}"))
+        }
         Happening::Adopted { alias } => of(alias, "the alias was edited, its routing was not"),
         Happening::WrittenBySettle { alias } => {
             of(alias, "CloudFormation wrote the alias as it was: same version, no weights")

@@ -1,8 +1,11 @@
-//! CodeDeploy in the sandbox, by its real clients, and stacks whose alias it moves.
+//! CodeDeploy in the sandbox, by its real clients, stacks whose alias it moves, and `samara deploy` that
+//! watches it.
 
+use std::collections::HashMap;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Project, python};
+use crate::support::{Outcome, Project, python};
 
 /// Runs a script of AWS's own clients against a sandbox on a fast clock.
 fn run(script: &str) {
@@ -22,4 +25,205 @@ fn boto3_deploys_stops_and_rolls_back_with_hooks_and_alarms() {
 #[test]
 fn a_stack_waits_for_codedeploy_and_goes_back_with_it() {
     run(include_str!("support/codedeploy_stacks.py"));
+}
+
+/// A sandbox on a fast clock, and the SDK's clients of it.
+struct World {
+    project: Project,
+    runtime: tokio::runtime::Runtime,
+    endpoint: String,
+    lambda: aws_sdk_lambda::Client,
+    codedeploy: aws_sdk_codedeploy::Client,
+    cloudformation: aws_sdk_cloudformation::Client,
+}
+
+impl World {
+    fn new() -> Self {
+        let project = Project::new();
+        let started = project.samara(["sandbox", "start", "--speed", "60", "--output", "json"]).run().expect(0);
+        let endpoint = started.json()["endpoint_url"].as_str().expect("an endpoint").to_owned();
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let credentials = aws_credential_types::Credentials::new("000000000000", "sandbox", None, None, "test");
+        let config = runtime.block_on(
+            aws_config::defaults(aws_config::BehaviorVersion::latest())
+                .endpoint_url(&endpoint)
+                .region(aws_config::Region::new("eu-central-1"))
+                .credentials_provider(credentials)
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .load(),
+        );
+        let lambda = aws_sdk_lambda::Client::new(&config);
+        let codedeploy = aws_sdk_codedeploy::Client::new(&config);
+        let cloudformation = aws_sdk_cloudformation::Client::new(&config);
+        Self { project, runtime, endpoint, lambda, codedeploy, cloudformation }
+    }
+
+    /// Says how CodeDeploy behaves where AWS's behaviour is not known.
+    fn behave(&self, query: &str) {
+        let url = format!("{}/_samara/codedeploy?{query}", self.endpoint);
+        let status = Command::new("curl").args(["-sf", "-X", "PUT", &url]).output().expect("curl runs").status;
+        assert!(status.success(), "{url}");
+    }
+
+    fn write(&self, preference: &str, code: &str) {
+        let template = format!(
+            "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      Handler: app.handler
+      Runtime: python3.12
+      AutoPublishAlias: live
+      DeploymentPreference: {{ {preference} }}
+"
+        );
+        self.project.write("template.yaml", template);
+        self.project.write("src/app.py", code);
+    }
+
+    fn deploy(&self, more: &[&str]) -> Outcome {
+        let args = ["deploy", "--sandbox", "--stack-name", "app", "--capabilities", "CAPABILITY_IAM"];
+        self.project.samara(args.iter().chain(more)).run()
+    }
+
+    fn rollout(&self, args: &[&str]) -> Outcome {
+        self.project.samara(["rollout"].iter().chain(args).chain(&["--sandbox", "--stack-name", "app"])).run()
+    }
+
+    fn physical(&self, logical: &str) -> String {
+        let answer = self.cloudformation.describe_stack_resources().stack_name("app").send();
+        let resources = self.runtime.block_on(answer).expect("an answer").stack_resources.unwrap_or_default();
+        let found = resources.into_iter().find(|one| one.logical_resource_id.as_deref() == Some(logical));
+        found.and_then(|one| one.physical_resource_id).unwrap_or_else(|| panic!("no {logical}"))
+    }
+
+    fn status(&self) -> String {
+        let answer = self.cloudformation.describe_stacks().stack_name("app").send();
+        let stacks = self.runtime.block_on(answer).expect("an answer").stacks.unwrap_or_default();
+        stacks[0].stack_status().expect("a status").as_str().to_owned()
+    }
+
+    /// The newest first.
+    fn deployments(&self) -> Vec<String> {
+        let (application, group) =
+            (self.physical("ServerlessDeploymentApplication"), self.physical("FnDeploymentGroup"));
+        let answer = self.codedeploy.list_deployments().application_name(application).deployment_group_name(group);
+        self.runtime.block_on(answer.send()).expect("an answer").deployments.unwrap_or_default()
+    }
+
+    /// Version, and the weights of the other one.
+    fn alias(&self) -> (String, HashMap<String, f64>) {
+        let alias = self.lambda.get_alias().function_name(self.physical("Fn")).name("live").send();
+        let alias = self.runtime.block_on(alias).expect("an answer");
+        let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
+        (alias.function_version.expect("a version"), weights)
+    }
+
+    /// Sends requests through the alias until `stop`.
+    fn call(&self, stop: &AtomicBool) {
+        let function = self.physical("Fn");
+        while !stop.load(Ordering::Acquire) {
+            let call = self.lambda.invoke().function_name(&function).qualifier("live").send();
+            // A request that the sandbox has no room for is no answer of a version.
+            let _ = self.runtime.block_on(call);
+        }
+    }
+
+    /// Does something while requests come in.
+    fn under_traffic<R>(&self, what: impl FnOnce() -> R) -> R {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| self.call(&stop));
+            }
+            std::thread::sleep(std::time::Duration::from_secs(3));
+            let result = what();
+            stop.store(true, Ordering::Release);
+            result
+        })
+    }
+}
+
+fn whole(version: &str) -> (String, HashMap<String, f64>) {
+    (version.to_owned(), HashMap::new())
+}
+
+const GOOD: &str = "def handler(event, context): return 'good'\n";
+const BAD: &str = "import random\ndef handler(event, context):\n    if random.random() < 0.6: raise ValueError('bad')\n    return 'new'\n";
+const SLOWLY: &str = "Type: Linear10PercentEvery1Minute";
+
+#[test]
+fn samara_watches_codedeploy_move_a_good_version() {
+    let world = World::new();
+    world.write(SLOWLY, GOOD);
+    let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+    assert_eq!(world.alias(), whole("1"));
+    world.write(SLOWLY, "def handler(event, context): return 'better'\n");
+    // A stack that has CodeDeploy keeps it.
+    let deployed = world.deploy(&[]).expect(0).says("CodeDeploy moves it by d-");
+    let _ = deployed.prints("serves version 2 to everybody");
+    assert_eq!((world.alias(), world.status().as_str()), (whole("2"), "UPDATE_COMPLETE"));
+    assert_eq!(world.deployments().len(), 1);
+    let _ = world.rollout(&["status"]).expect(0);
+}
+
+#[test]
+fn over_codedeploy_a_rollout_ends_as_over_the_alias() {
+    let mut ends = Vec::new();
+    for engine in ["alias", "codedeploy"] {
+        let world = World::new();
+        let args = ["--engine", engine, "--no-bake", "--min-requests", "0"];
+        world.write(SLOWLY, GOOD);
+        let _ = world.deploy(&args).expect(0);
+        world.write(SLOWLY, "def handler(event, context): return 'as good'\n");
+        let good = world.under_traffic(|| world.deploy(&args)).expect(0);
+        let _ = good.prints("serves version 2 to everybody");
+        let after_good = world.alias();
+        world.write(SLOWLY, BAD);
+        let bad = world.under_traffic(|| world.deploy(&args)).expect(4);
+        let _ = bad.prints("is back on version 2");
+        ends.push((after_good, world.alias()));
+        if engine == "codedeploy" {
+            assert_eq!(world.status(), "UPDATE_ROLLBACK_COMPLETE");
+        }
+    }
+    assert_eq!(ends[0], ends[1]);
+    assert_eq!(ends[0], (whole("2"), whole("2")));
+}
+
+#[test]
+fn race_44_a_stop_that_leaves_two_versions_is_mended_when_the_stack_is_idle() {
+    for left in ["rollback=split", "rollback=whole"] {
+        let world = World::new();
+        world.write(SLOWLY, GOOD);
+        let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+        world.behave(left);
+        world.write(SLOWLY, BAD);
+        let bad = world.under_traffic(|| world.deploy(&[])).expect(4);
+        let _ = bad.prints("is back on version 1");
+        assert_eq!((world.alias(), world.status().as_str()), (whole("1"), "UPDATE_ROLLBACK_COMPLETE"), "{left}");
+        // The next one finds nothing in its way.
+        world.behave("rollback=whole");
+        world.write("Type: AllAtOnce", GOOD);
+        world.write("Type: AllAtOnce", "def handler(event, context): return 'mended'\n");
+        let _ = world.deploy(&[]).expect(0);
+        assert!(world.alias().1.is_empty(), "{:?}", world.alias());
+    }
+}
+
+#[test]
+fn race_43_a_stack_that_is_out_of_step_is_pinned_before_codedeploy_goes_on() {
+    let world = World::new();
+    world.write("Type: AllAtOnce", GOOD);
+    let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+    world.write("Type: AllAtOnce", "def handler(event, context): return 2\n");
+    let _ = world.deploy(&[]).expect(0);
+    let _ = world.rollout(&["rollback", "--to-version", "1"]).expect(0);
+    assert_eq!(world.alias(), whole("1"));
+    world.write("Type: AllAtOnce", "def handler(event, context): return 3\n");
+    let _ = world.deploy(&["--yes"]).expect(0).says("out of step");
+    assert_eq!(world.alias(), whole("3"));
+    assert_eq!(world.status(), "UPDATE_COMPLETE");
 }

@@ -2,6 +2,7 @@
 //! rollout. Here are the arguments, the questions and how it all begins; `steps` strings it together.
 
 mod consent;
+mod engine;
 mod holding;
 mod interrupt;
 mod plain;
@@ -26,6 +27,7 @@ use crate::template::{Template, parameters};
 use crate::ui::deploy::{Report, failed_resources};
 use crate::ui::prompt;
 
+pub use engine::EngineChoice;
 use settings::Settings;
 use steps::Steps;
 
@@ -47,7 +49,8 @@ Examples:
   samara deploy --stack-name app --parameter-overrides Stage=prod 'Title=\"two words\"'
   samara deploy --stack-name app --no-execute-changeset    makes the change set and shows it
   samara deploy --dry-run                                  checks everything and calls nothing
-  samara deploy --strategy canary:5%:10m --yes")]
+  samara deploy --strategy canary:5%:10m --yes
+  samara deploy --engine codedeploy                        CodeDeploy moves the traffic; samara watches it")]
 pub struct DeployArgs {
     /// The template [default: template.yaml, template.yml or template.json]
     #[arg(short = 't', long, visible_alias = "template", value_name = "FILE", env = "SAM_TEMPLATE_FILE")]
@@ -119,6 +122,9 @@ pub struct DeployArgs {
     /// Who turns SAM resources into CloudFormation
     #[arg(long, value_enum, value_name = "WHO", help_heading = "Transform and rollout")]
     transform: Option<Transformer>,
+    /// Who moves the traffic [default: auto]
+    #[arg(long, value_enum, value_name = "WHO", help_heading = "Transform and rollout")]
+    engine: Option<EngineChoice>,
     /// Move all traffic with the stack's update
     #[arg(long, conflicts_with = "strategy", help_heading = "Transform and rollout")]
     no_rollout: bool,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::Transformer;
+use super::engine::choose;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::aws::cloudformation::Stage;
@@ -19,6 +20,7 @@ use crate::diagnostic::Diagnostics;
 use crate::package::Packaged;
 use crate::package::bucket::ManagedBucket;
 use crate::rollout;
+use crate::rollout::plan::Engine;
 use crate::rollout::strategy::Strategy;
 use crate::template::{Node, Template, parameters};
 use crate::transform;
@@ -28,6 +30,8 @@ pub(super) struct Plain {
     pub(super) template: Node,
     /// The aliases whose traffic is to move step by step.
     pub(super) shifts: Vec<Shift>,
+    /// Who moves them.
+    pub(super) engine: Engine,
     /// The change set that gave the template, where CloudFormation transformed it.
     pub(super) change_set: Option<ReadyChangeSet>,
 }
@@ -115,23 +119,26 @@ impl Steps<'_> {
                 // The stack's own values hold where none is given; those of secrets are masked there.
                 let values = live.map(|live| live.stack.parameters.clone()).unwrap_or_default();
                 let values = values.into_iter().filter(|(_, value)| value != "****").collect();
-                self.native(&packaged.template, aws.region(), &values)
+                self.native(&packaged.template, aws.region(), &values, live)
             }
             Transformer::Aws => {
                 let sam = Template { source: self.template.source.clone(), root: packaged.template.clone() };
-                let given = if self.settings.no_rollout { sam.root.clone() } else { shift::without_preferences(&sam) };
+                let engine = choose(self.settings.engine, live.map(|live| &live.template), &packaged.template);
+                self.check_engine(engine)?;
+                let as_written = self.settings.no_rollout || engine == Engine::CodeDeploy;
+                let given = if as_written { sam.root.clone() } else { shift::without_preferences(&sam) };
                 let mut change = self.change(stack, self.upload_template(aws, managed, &given).await?, &given);
                 if !change.capabilities.iter().any(|name| name == "CAPABILITY_AUTO_EXPAND") {
                     change.capabilities.push("CAPABILITY_AUTO_EXPAND".to_owned());
                 }
                 let Prepared::Ready(ready) = prepare(aws, &change, sink).await? else {
                     let template = live.map(|live| live.template.clone()).unwrap_or_default();
-                    return Ok(Plain { template, shifts: Vec::new(), change_set: None });
+                    return Ok(Plain { template, shifts: Vec::new(), engine, change_set: None });
                 };
                 let text = aws.cloudformation().change_set_template(&ready.id, Stage::Processed).await?;
                 let template = live::parse("the change set", &text)?;
                 let shifts = self.shifts(&template);
-                Ok(Plain { template, shifts, change_set: Some(ready) })
+                Ok(Plain { template, shifts, engine, change_set: Some(ready) })
             }
         }
     }
@@ -142,17 +149,23 @@ impl Steps<'_> {
         packaged: &Node,
         region: &str,
         values: &BTreeMap<String, String>,
+        live: Option<&Live>,
     ) -> Result<Plain, Error> {
+        let engine = choose(self.settings.engine, live.map(|live| &live.template), packaged);
+        self.check_engine(engine)?;
         let template = Template { source: self.template.source.clone(), root: packaged.clone() };
         if !transform::is_needed(&template) {
-            return Ok(Plain { template: template.root, shifts: Vec::new(), change_set: None });
+            return Ok(Plain { template: template.root, shifts: Vec::new(), engine, change_set: None });
         }
         let mut parameters = values.clone();
         parameters.extend(self.settings.overrides.iter().map(|(name, value)| (name.clone(), value.clone())));
         let options = transform::Options {
             region: region.to_owned(),
             parameters,
-            deployment_preference: transform::DeploymentPreference::Disabled,
+            deployment_preference: match engine {
+                Engine::CodeDeploy if !self.settings.no_rollout => transform::DeploymentPreference::AsWritten,
+                Engine::CodeDeploy | Engine::Alias => transform::DeploymentPreference::Disabled,
+            },
         };
         let transformed =
             transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;
@@ -171,7 +184,7 @@ impl Steps<'_> {
         if self.settings.no_rollout {
             shifts.clear();
         }
-        Ok(Plain { template: transformed.template, shifts, change_set: None })
+        Ok(Plain { template: transformed.template, shifts, engine, change_set: None })
     }
 
     /// What is wrong is shown with its line; what is only not covered here can be done by AWS.

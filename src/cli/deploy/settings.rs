@@ -14,7 +14,7 @@ use crate::rollout;
 use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
 
-use super::{DeployArgs, Transformer};
+use super::{DeployArgs, EngineChoice, Transformer};
 
 /// Everything that a deploy needs to know from outside.
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ pub(super) struct Settings {
     pub(super) dry_run: bool,
     /// Who transforms.
     pub(super) transform: Transformer,
+    /// Who moves the traffic.
+    pub(super) engine: EngineChoice,
     /// A strategy that goes before the template's.
     pub(super) strategy: Option<Strategy>,
     /// By what the rollout is judged.
@@ -184,6 +186,12 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         (None, Some(name)) => <Transformer as clap::ValueEnum>::from_str(&name, false)
             .map_err(|_| section.error_at("transform", "`transform` has to be \"native\" or \"aws\""))?,
     };
+    let engine = match (&args.engine, section.string("engine")?) {
+        (Some(engine), _) => *engine,
+        (None, None) => EngineChoice::Auto,
+        (None, Some(name)) => <EngineChoice as clap::ValueEnum>::from_str(&name, false)
+            .map_err(|_| section.error_at("engine", "`engine` has to be \"auto\", \"alias\" or \"codedeploy\""))?,
+    };
     let rollout = args.rollout.over(section)?;
     let on_interrupt = match args.on_interrupt {
         Some(what) => Some(what),
@@ -225,6 +233,7 @@ pub(super) fn resolve(args: &DeployArgs, section: &Section, template: PathBuf) -
         guided: args.guided,
         dry_run: args.dry_run || section.boolean("dry_run")?.unwrap_or(false),
         transform,
+        engine,
         strategy: rollout.strategy.clone(),
         rollout: rollout.options(),
         on_interrupt,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::Transformer;
+use super::engine::Update;
 use super::holding::Holding;
 use super::interrupt::Phase;
 use super::plain::Plain;
@@ -25,6 +26,7 @@ use crate::deploy::review::Review;
 use crate::deploy::{self, Event, Prepared, StackChange, execute, orphan, prepare, upload};
 use crate::package;
 use crate::package::bucket::{self, ManagedBucket};
+use crate::rollout::plan::Engine;
 use crate::template::{Node, Template, parameters, write};
 use crate::ui::deploy::{Around, Report};
 
@@ -58,7 +60,7 @@ impl<'a> Steps<'a> {
         let packaged = prepared.dry_run(bucket);
         let region = self.settings.region_for(self.context).unwrap_or_else(|| "us-east-1".to_owned());
         let resources = match self.settings.transform {
-            Transformer::Native => self.native(&packaged.template, &region, &BTreeMap::new())?.template,
+            Transformer::Native => self.native(&packaged.template, &region, &BTreeMap::new(), None)?.template,
             Transformer::Aws => packaged.template.clone(),
         };
         let count = resources.get("Resources").and_then(Node::as_map).map_or(0, crate::template::Map::len);
@@ -100,7 +102,7 @@ impl<'a> Steps<'a> {
             .map_err(|error| located(self.context, error))?;
         if self.settings.transform == Transformer::Native {
             let looked = prepared.clone().dry_run("checked");
-            self.native(&looked.template, aws.region(), &BTreeMap::new())?;
+            self.native(&looked.template, aws.region(), &BTreeMap::new(), None)?;
         }
         self.say_where(aws, stack).await?;
         let live = self.look(aws, stack, &sink).await?;
@@ -123,7 +125,11 @@ impl<'a> Steps<'a> {
         {
             live = self.look(aws, stack, &sink).await?;
         }
-        let holdings = self.holdings(aws, live.as_ref(), &plain).await?;
+        // Nothing is held of what CodeDeploy moves during the stack's update.
+        let (holdings, watched) = match (plain.engine, self.holdings(aws, live.as_ref(), &plain).await?) {
+            (Engine::Alias, found) => (found, Vec::new()),
+            (Engine::CodeDeploy, found) => (Vec::new(), found),
+        };
         let shifting = Shifting { steps: self, aws, bucket: &managed.name, stack, report };
         let mut rejected = Vec::new();
         if let Some(live) = &live {
@@ -173,7 +179,16 @@ impl<'a> Steps<'a> {
         if !self.agreed(aws, &review, &in_use, &holdings, &ready, &sink).await? {
             return Ok(Status::Done);
         }
-        let deployed = self.execute(aws, &change, &ready, &template, live.as_ref(), &sink).await?;
+        let execute = self.execute(aws, &change, &ready, &template, live.as_ref(), &sink);
+        let deployed = match &live {
+            Some(live) if !watched.is_empty() => {
+                let update = Update { aws, bucket: &managed.name, live, plain: &plain };
+                let watched = self.deploy_by_codedeploy(update, &watched, phase, execute).await?;
+                watched.stack.iter().for_each(|stack| report.outputs(&stack.outputs));
+                return self.finish(watched.status, aws, stack, Some(&ready.id.id));
+            }
+            _ => execute.await?,
+        };
         report.outputs(&deployed.outputs);
         if self.settings.express {
             report.warning("deployed in Express mode: resources may still be getting ready");

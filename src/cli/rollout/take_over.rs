@@ -10,7 +10,9 @@ use super::signals;
 use super::target::TargetArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::rollout::codedeploy;
 use crate::rollout::names::parse_timeout;
+use crate::rollout::plan::Engine;
 use crate::rollout::run::Progress;
 use crate::rollout::state::Purpose;
 use crate::rollout::{self};
@@ -55,7 +57,13 @@ pub(super) async fn run(
     let mut receiver = signals::listen(context, on_interrupt, resume);
     let audience = Audience::new(context, &tell, &plan, Lines::People)?;
     let sink = |progress: Progress| audience.hear(&progress);
-    let verdict = rollout::take_over(&target.id, purpose, timeout, &services, &mut receiver, &sink).await?;
+    let verdict = match plan.engine {
+        Engine::Alias => rollout::take_over(&target.id, purpose, timeout, &services, &mut receiver, &sink).await?,
+        Engine::CodeDeploy => {
+            let (aws, id) = (&target.aws, &target.id);
+            codedeploy::run::take_over(aws, id, purpose, timeout, &services, &mut receiver, &sink).await?
+        }
+    };
     audience.end(&verdict, &services).await;
     Ok(verdict.outcome().into())
 }

@@ -105,6 +105,7 @@ const DEPLOYING: &[&str] = &[
     "delete_orphan_version",
     "disable_rollback",
     "dry_run",
+    "engine",
     "execute_changeset",
     "express",
     "fail_on_empty_changeset",

@@ -12,6 +12,7 @@ mod mutation;
 mod take;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -211,6 +212,15 @@ pub struct Entry {
 pub enum Happening {
     /// It began.
     Began,
+    /// CodeDeploy moves an alias, and samara watches it.
+    Watching {
+        /// Which alias, by its index.
+        alias: usize,
+        /// The deployment.
+        deployment: String,
+        /// The stack whose update began it.
+        stack: String,
+    },
     /// Another process drives it now.
     TookOver {
         /// What it came for.
@@ -533,7 +543,10 @@ impl State {
             let dispensable = self.entries.iter().position(|entry| {
                 !matches!(
                     entry.what,
-                    Happening::Intent { .. } | Happening::Confirmed { .. } | Happening::Decided { .. }
+                    Happening::Intent { .. }
+                        | Happening::Confirmed { .. }
+                        | Happening::Decided { .. }
+                        | Happening::Watching { .. }
                 )
             });
             self.entries.remove(dispensable.unwrap_or(0));

@@ -227,7 +227,7 @@ impl State {
         self.go_back(Why::Check { what, reason });
     }
 
-    fn looked(&mut self, answer: Result<Reading, String>) {
+    pub(super) fn looked(&mut self, answer: Result<Reading, String>) {
         self.live.looking = false;
         self.live.look_not_before = self.live.now + LOOK_EVERY;
         if !self.may_go_back() {
