@@ -20,6 +20,8 @@ pub trait Resolver {
 pub enum Unresolved {
     /// The repository's own words.
     Refused(String),
+    /// The repository did not finish preparing the template in time.
+    TimedOut,
     /// There is no account to ask with.
     NobodyToAsk,
 }

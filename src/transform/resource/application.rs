@@ -164,6 +164,10 @@ fn look_up(id: &str, application: &Node, version: &Node, context: &Context) -> R
     }
     context.resolver.application(application, version).map_err(|unresolved| match unresolved {
         Unresolved::Refused(message) => Refusal::resource(id, message),
+        Unresolved::TimedOut => Refusal::resource(
+            format!("['{application}']"),
+            "Timed out waiting for nested stack templates to reach ACTIVE status.",
+        ),
         Unresolved::NobodyToAsk => Refusal::unsupported(format!(
             "[{id}] is an application of the Serverless Application Repository, and only AWS knows its template"
         )),
