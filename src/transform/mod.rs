@@ -2,7 +2,7 @@
 //! resources, properties, logical IDs and hashes, so that a live stack does not change when samara
 //! deploys it. Pure: no I/O.
 //!
-//! The stages in their order: bodies for APIs without a definition, implicit APIs and the paths of
+//! The stages in their order: `AWS::LanguageExtensions` where the template names it, bodies for APIs without a definition, implicit APIs and the paths of
 //! events, Globals, then every SAM resource in its turn (functions before APIs, which they add to),
 //! what CodeDeploy needs, and last the references to what resources became.
 
@@ -14,6 +14,7 @@ pub mod event;
 mod generated;
 mod globals;
 mod implicit_api;
+mod language_extensions;
 mod logical_id;
 mod openapi;
 pub mod placeholder;
@@ -117,7 +118,7 @@ pub fn is_needed(template: &Template) -> bool {
     template.section("Resources").is_some_and(|resources| {
         resources.iter().any(|(_, resource)| {
             resource.get("Type").and_then(Node::as_str).is_some_and(|kind| resource::lookup(kind).is_some())
-        })
+        }) || (language_extensions::is_named(&template.root) && language_extensions::has_loop(resources))
     })
 }
 
@@ -151,8 +152,11 @@ pub fn transform_with(
 }
 
 fn run(root: &Node, options: &Options, resolver: &dyn Resolver) -> Result<Transformed, Vec<Cause>> {
-    let resources = check(root).map_err(Refusal::causes)?;
     let partition = partition(&options.region);
+    let parameters = Parameters::new(root, &options.parameters, &options.region, partition);
+    let processed = language_extensions::process(root, &parameters).map_err(Refusal::causes)?;
+    let root = &*processed;
+    let resources = check(root).map_err(Refusal::causes)?;
     let order = has_rest_api(&resources).then(|| {
         let mut keys = Keys::default();
         resources.keys().for_each(|key| keys.add(key));
@@ -163,7 +167,7 @@ fn run(root: &Node, options: &Options, resolver: &dyn Resolver) -> Result<Transf
         resolver,
         applications: BTreeMap::new(),
         partition,
-        parameters: Parameters::new(root, &options.parameters, &options.region, partition),
+        parameters,
         resources,
         output: Map::new(),
         order,

@@ -132,6 +132,11 @@ impl Refusal {
         Self::Document(self.causes())
     }
 
+    /// Ends everything, with a place.
+    pub(crate) fn fatal_at(self, span: Option<Span>) -> Self {
+        self.at(span).fatal()
+    }
+
     /// With a place, where it has none yet.
     #[must_use]
     pub(crate) fn at(mut self, span: Option<Span>) -> Self {

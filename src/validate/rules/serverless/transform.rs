@@ -32,8 +32,7 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let packaged = packaged(subject);
-    // The region is not known here; what is refused does not depend on it.
-    let options = transform::Options { region: "us-east-1".to_owned(), ..transform::Options::default() };
+    let options = transform::Options { region: region(subject).to_owned(), ..transform::Options::default() };
     let Err(refused) = transform::transform(&packaged, &options) else { return };
     for mut item in refused.items {
         if item.rule == UNSUPPORTED {
@@ -45,6 +44,22 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
         item.rule = RULE.id;
         found.push(item);
     }
+}
+
+/// The region is not known here, and hardly anything that is refused depends on it: only what a
+/// mapping has for some regions and not for others. So it is one that the mappings name, if they do.
+fn region<'a>(subject: &Subject<'a>) -> &'a str {
+    const USUAL: &str = "us-east-1";
+    let is_region = |key: &&str| {
+        let parts: Vec<&str> = key.split('-').collect();
+        let number = parts.last().is_some_and(|last| last.len() == 1 && last.bytes().all(|b| b.is_ascii_digit()));
+        parts.len() >= 3 && number && parts[0].len() <= 4
+    };
+    let mappings = subject.template.section("Mappings").into_iter().flat_map(Map::iter);
+    let mut keys =
+        mappings.filter_map(|(_, mapping)| mapping.as_map()).flat_map(Map::keys).filter(is_region).peekable();
+    let first = keys.peek().copied();
+    if keys.any(|key| key == USUAL) { USUAL } else { first.unwrap_or(USUAL) }
 }
 
 /// Whether an error stands in the place that is refused, or around it.
