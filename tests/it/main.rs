@@ -22,6 +22,7 @@ mod kills;
 mod lambda;
 mod layout;
 mod package;
+mod races;
 mod rehearse;
 mod rollout;
 mod s3;

@@ -97,6 +97,8 @@ pub enum Fault {
     Unavailable,
     /// 500, and yet it took effect.
     InternalAfter,
+    /// 409: somebody is at it, or it is not ready.
+    Busy,
     /// The answer ends before its length.
     CutShort,
     /// Half of an answer that looks whole to HTTP.
@@ -138,6 +140,8 @@ impl Fault {
             }
             (Self::Internal | Self::InternalAfter, _) => (500, "InternalFailure", "An internal error occurred."),
             (Self::Unavailable, _) => (503, "ServiceUnavailable", "Service is unable to handle request."),
+            (Self::Busy, Service::S3) => (409, "ConditionalRequestConflict", "A conflicting operation is under way."),
+            (Self::Busy, _) => (409, "ResourceConflictException", "The resource is being updated."),
             (Self::Denied, Service::S3) => (403, "AccessDenied", "Access Denied"),
             (Self::Denied, _) => (403, "AccessDeniedException", "The principal is not authorized to perform this."),
             (Self::Expired, Service::S3) => (400, "ExpiredToken", "The provided token has expired."),

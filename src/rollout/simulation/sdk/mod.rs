@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod fault;
+pub mod gate;
 pub mod history;
 mod story;
 pub mod world;

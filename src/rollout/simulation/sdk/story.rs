@@ -1,10 +1,7 @@
 //! What a seed decides, and how it goes: a plan, a version that is as good or worse, traffic, faults,
 //! processes that die, freeze and meet each other, people who interfere; then calm.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -20,6 +17,7 @@ use super::super::super::state::{Phase, Purpose, Why};
 use super::super::super::{Error, Options, Request, Target, start, take_over};
 use super::check::{self, Facts};
 use super::fault::{Call, Fault, Service};
+use super::gate::{Gate, Gated};
 use super::history::{History, What, Who};
 use super::world::{Broken, Death, World};
 use crate::pace::Pace;
@@ -328,7 +326,7 @@ impl Stage {
         let dark = self.script.blackouts.iter();
         if dark.into_iter().any(|(service, from, until)| *service == call.service() && (*from..*until).contains(&now_s))
         {
-            return Some(if number % 3 == 0 { Fault::Reset } else { Fault::Unavailable });
+            return Some(if number.is_multiple_of(3) { Fault::Reset } else { Fault::Unavailable });
         }
         // By the call alone, so that one fault more or less does not change all that follow.
         let mut random = ChaCha8Rng::seed_from_u64(seed ^ (process as u64) << 48 ^ number << 8 ^ call as u64);
@@ -371,7 +369,7 @@ impl Stage {
         let (sender, receiver) = mpsc::channel(4);
         let gate = Gate::default();
         let drives = self.clone().drive(process.clone(), role.purpose, Duration::from_secs(role.skew_s), receiver);
-        let mut task = Task(tokio::spawn(Gated { gate: gate.clone(), inner: Box::pin(drives) }));
+        let mut task = Task(tokio::spawn(Gated::new(gate.clone(), drives)));
         let (stage, at) = (self.clone(), role.signal);
         let signals = tokio::spawn(async move {
             if let Some((at_s, signal)) = at {
@@ -600,40 +598,5 @@ struct Task<T>(JoinHandle<T>);
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Whether a process gets to do anything.
-#[derive(Clone, Default)]
-struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
-
-impl Gate {
-    fn shut(&self, shut: bool) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = shut;
-        if let Some(waker) = state.1.take().filter(|_| !shut) {
-            waker.wake();
-        }
-    }
-}
-
-/// Does nothing while its gate is shut: a laptop that sleeps, a machine that swaps.
-struct Gated<F> {
-    gate: Gate,
-    inner: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for Gated<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        {
-            let mut state = self.gate.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if state.0 {
-                state.1 = Some(context.waker().clone());
-                return Poll::Pending;
-            }
-        }
-        self.inner.as_mut().poll(context)
     }
 }
