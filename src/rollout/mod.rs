@@ -580,7 +580,9 @@ pub async fn point_to(
 /// The version that served before the last rollout, from the journal's history: only where what
 /// serves now is what that rollout brought.
 pub fn served_before(history: &[journal::Record], id: &AliasId, current: &Content) -> Option<Version> {
-    let last = history.iter().find(|record| record.state.phase == Phase::Succeeded)?;
+    // One whose stack was not settled, and which a later deploy replaced, served as well.
+    let served = |phase: &Phase| matches!(phase, Phase::Succeeded | Phase::SettleFailed { .. });
+    let last = history.iter().find(|record| served(&record.state.phase))?;
     let (_, plan) = last.state.plan.of(id)?;
     (*current == plan.after()).then_some(plan.old)
 }

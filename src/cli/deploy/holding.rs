@@ -19,7 +19,7 @@ use crate::rollout;
 use crate::rollout::names::AliasId;
 use crate::rollout::run::Services;
 use crate::rollout::state::Phase;
-use crate::template::Node;
+use crate::template::{Map, Node};
 
 /// An alias that is to be shifted, with the version that serves behind it now.
 pub(super) struct Holding {
@@ -122,8 +122,16 @@ impl Steps<'_> {
         plain: &Plain,
         sink: &(dyn Fn(Event) + Send + Sync),
     ) -> Result<bool, Error> {
-        let aliases = plain.shifts.iter().map(|shift| shift.alias.as_str());
-        let found: Vec<OutOfStep> = live.out_of_step(aws, aliases).await?;
+        // Those that move step by step, and those that this very update moves.
+        let resources = plain.template.get("Resources").and_then(Node::as_map);
+        let is_alias = |node: &Node| node.get("Type").and_then(Node::as_str) == Some("AWS::Lambda::Alias");
+        let said = |template: &Node, alias: &str| hold::function_version(template, alias).map(Node::to_json);
+        let aliases =
+            resources.into_iter().flat_map(Map::iter).filter(|(_, node)| is_alias(node)).filter(|(name, _)| {
+                plain.shifts.iter().any(|shift| shift.alias == *name)
+                    || said(&live.template, name) != said(&plain.template, name)
+            });
+        let found: Vec<OutOfStep> = live.out_of_step(aws, aliases.map(|(name, _)| name)).await?;
         if found.is_empty() {
             return Ok(false);
         }
