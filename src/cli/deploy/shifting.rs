@@ -24,7 +24,6 @@ use crate::rollout::strategy::Strategy;
 use crate::rollout::{self, Request};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
-use crate::ui::rollout as show;
 
 /// What shifting needs.
 pub(super) struct Shifting<'a> {
