@@ -568,3 +568,6 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
