@@ -312,7 +312,7 @@ impl Stage {
         }
         for task in running {
             match task.await {
-                Ok(Ok(end)) => self.look_at(&end, broken),
+                Ok(Ok(end)) => self.look_at(&end, self.script.cast.len() == 1, broken),
                 Ok(Err(error)) => broken.push(error),
                 Err(error) if error.is_panic() => broken.push(format!("a process panicked: {error}")),
                 Err(_) => {}
@@ -475,10 +475,11 @@ impl Stage {
         })
     }
 
-    /// What the engine says of its end has to fit what the story knows.
-    fn look_at(&self, end: &End, broken: &mut Vec<String>) {
+    /// What the engine says of its end has to fit what the story knows. A process that is not `alone` may
+    /// find that another one has gone back before the journal tells it so: that is a conflict too.
+    fn look_at(&self, end: &End, alone: bool, broken: &mut Vec<String>) {
         let End::Verdict(phase) = end else { return };
-        let interfered = !self.script.people.is_empty();
+        let interfered = !self.script.people.is_empty() || !alone;
         match phase {
             Phase::RolledBack { why: Why::Evidence { reason, .. }, .. } if self.script.errors == 0 => {
                 broken.push(format!("a version as good as the old one was taken back: {reason:?}"));
@@ -520,7 +521,7 @@ impl Stage {
             self.world.tell(who, What::Ended { how: how.clone() });
             match ended {
                 Ok(verdict) => {
-                    self.look_at(&End::Verdict(verdict.state.phase.clone()), broken);
+                    self.look_at(&End::Verdict(verdict.state.phase.clone()), true, broken);
                     match verdict.state.phase {
                         Phase::Succeeded | Phase::RolledBack { .. } => return self.has_ended(&verdict, broken).await,
                         Phase::Paused { .. } if !self.script.goes_back => purpose = Purpose::Promote,
