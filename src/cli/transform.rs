@@ -21,7 +21,8 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// Print the plain CloudFormation that a SAM template stands for.
 ///
 /// Gives what AWS's own transform gives: the same resources, properties, logical IDs and hashes.
-/// Nothing is sent anywhere. What samara does not transform yet is an error that names its line.
+/// Nothing is sent anywhere, and nobody is asked: an application of the Serverless Application
+/// Repository, whose template only AWS knows, is an error that names its line.
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = "\
 Examples:

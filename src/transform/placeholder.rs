@@ -2,7 +2,7 @@
 //! packaged.
 
 use super::build::Read;
-use crate::template::{Map, Node};
+use crate::template::{Map, Node, Value};
 
 const LOCATION: &str = "s3://bucket/value";
 const IMAGE: &str = "111111111111.dkr.ecr.region.amazonaws.com/repository";
@@ -29,7 +29,18 @@ pub fn put(root: &mut Node) {
             replace(name, properties);
         }
     }
-    for (_, resource) in root.get_mut("Resources").and_then(Node::as_map_mut).into_iter().flat_map(Map::iter_mut) {
+    if let Some(resources) = root.get_mut("Resources").and_then(Node::as_map_mut) {
+        put_into(resources, global_code);
+    }
+}
+
+fn put_into(resources: &mut Map, global_code: bool) {
+    for (_, resource) in resources.iter_mut() {
+        // The body of a loop holds resources too.
+        if let Value::List(parts) = &mut resource.value {
+            parts.iter_mut().filter_map(Node::as_map_mut).for_each(|body| put_into(body, global_code));
+            continue;
+        }
         let Some(resource) = resource.as_map_mut() else { continue };
         // The published transform's own command gives every resource its properties here, plain ones too.
         if resource.get("Properties").is_none() {
