@@ -297,11 +297,13 @@ impl State {
             if alias.conflict.is_some() || alias.live.stuck.is_some() {
                 continue;
             }
+            // A raise that was decided before a sleep is decided anew from what is read now.
+            let unsent = alias.intent.as_ref().is_none_or(|intent| intent.stage == Stage::Journalling);
+            if unsent && !alias.live.verified && (alias.intent.is_none() || !goes_back) {
+                self.read_alias(index, actions);
+                continue;
+            }
             if alias.intent.is_none() {
-                if !alias.live.verified {
-                    self.read_alias(index, actions);
-                    continue;
-                }
                 match self.wanted(index) {
                     Some(after) if under_way < most && self.may_raise() => {
                         self.intend(index, after, 0);

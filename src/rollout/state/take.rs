@@ -544,7 +544,8 @@ impl State {
                 self.go_back(Why::FoundBack);
                 self.leave_back(index, seen);
             }
-            Phase::Settling if is_back => {
+            // Only a settle that failed puts an alias back; after one that worked somebody else did.
+            Phase::Settling if is_back && self.live.settled != Some(Ok(())) => {
                 self.note(Happening::PutBackByCloudFormation { alias: index });
                 let alias = &mut self.aliases[index];
                 alias.seen = seen;

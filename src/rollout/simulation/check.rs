@@ -1,0 +1,487 @@
+//! ROLLOUT.md's invariants, judged from the world's history and from nothing that the machine says of
+//! itself. Each complaint begins with the number of the invariant that it breaks.
+
+use std::time::Duration;
+
+use super::fault::{Fault, Service, Signal};
+use super::history::{Happened, Line, Who};
+use super::scenario::Scenario;
+use super::world::World;
+use crate::rollout::analysis::METRIC_DELAY;
+use crate::rollout::content::Content;
+use crate::rollout::names::{Time, Version, Weight};
+use crate::rollout::plan::OnOutage;
+use crate::rollout::state::{GAP, Purpose};
+use crate::rollout::strategy::{Step, Strategy};
+
+/// Clocks differ by so much, and answers take so long.
+const SLACK: Duration = Duration::from_secs(20);
+/// A driver that lost the journal learns of it within a heartbeat and the patience for an answer.
+const LEARNS: Duration = Duration::from_secs(60);
+/// A raise needs a reading no older than this.
+const READING: Duration = Duration::from_secs(90);
+
+/// Judges a whole history.
+///
+/// # Errors
+/// The first thing that is broken, in words.
+pub fn history(scenario: &Scenario, world: &World) -> Result<(), String> {
+    let mut judge = Judge::new(scenario, world);
+    world.lines.iter().try_for_each(|line| judge.line(line))?;
+    way_back(scenario, world)
+}
+
+/// Invariant 8: who is told to go back, or sees an alarm, does so within a minute whatever else is out
+/// of reach. Where Lambda is, or a person or another process is at it, or this one sleeps, there is
+/// no such promise.
+fn way_back(scenario: &Scenario, world: &World) -> Result<(), String> {
+    let promised = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Outage(Service::S3 | Service::CloudWatch | Service::AllButLambda, _) | Fault::Told(Signal::Back)
+        )
+    };
+    if !scenario.injections.iter().all(|injection| promised(&injection.fault)) {
+        return Ok(());
+    }
+    let told = world.lines.iter().position(|line| {
+        matches!(line.what, Happened::Told(Signal::Back) | Happened::Looked { alarm: true, .. })
+    });
+    let Some(at) = told else { return Ok(()) };
+    let (before, after) = world.lines.split_at(at);
+    let settles = before.iter().any(|line| matches!(line.what, Happened::Settled(_)));
+    let Who::Process(_) = after[0].who else { return Ok(()) };
+    for index in 0..world.aliases().len() {
+        let alias = &world.aliases()[index];
+        let writes = |line: &&Line| matches!(line.what, Happened::Written { alias, .. } if alias == index);
+        let is_up = before.iter().rfind(writes).is_some_and(|line| {
+            matches!(&line.what, Happened::Written { after: Some(after), .. } if after.share(alias.new) > Weight::ZERO)
+        });
+        let is_back = |line: &Line| {
+            matches!(&line.what, Happened::Written { alias: which, after: Some(after), .. }
+                if *which == index && *after == Content::whole(alias.old))
+        };
+        let in_time = after.iter().take_while(|line| line.at.since(after[0].at) <= LEARNS).any(is_back);
+        // The stack is settling: the traffic is right already.
+        if is_up && !in_time && !settles && after.iter().any(is_back) {
+            return Err(format!("8: alias {index} waited to go back"));
+        }
+    }
+    Ok(())
+}
+
+/// What is known of an alias so far.
+#[derive(Debug)]
+struct Alias {
+    old: Version,
+    new: Version,
+    steps: Vec<Step>,
+    now: Option<Content>,
+    /// What somebody else made of it, while it stands.
+    foreign: Option<Option<Content>>,
+    /// What it said before somebody else changed it.
+    trusted: Content,
+    /// Writes of ours of which nothing was seen yet: what they would make of it is no stranger's.
+    outstanding: Vec<Content>,
+    /// The step that it was brought to, counted from 1; 0 is none, and one more than there are is all.
+    reached: usize,
+    reached_at: Time,
+    is_active: bool,
+}
+
+/// What is known of a process so far.
+#[derive(Clone, Debug, Default)]
+struct Process {
+    purpose: Option<Purpose>,
+    /// Of each alias: whether it was read since the process came, or woke.
+    read: Vec<bool>,
+    /// Of each alias: whether it was read since the process last wrote it.
+    read_after_write: Vec<bool>,
+    /// Of each alias: whether a write of the process's may or may not have taken effect.
+    unsure: Vec<bool>,
+    told_back: bool,
+    saw_alarm: bool,
+    good_look: Option<Time>,
+    slept_at: Option<Time>,
+    /// It was suspended for longer than its fence is good for, and has not written the journal since.
+    unfenced: bool,
+}
+
+#[derive(Debug)]
+struct Judge<'a> {
+    scenario: &'a Scenario,
+    aliases: Vec<Alias>,
+    processes: Vec<Process>,
+    /// Who wrote the journal last, and since when it is this one.
+    holder: Option<(usize, Time)>,
+    /// Who decided to go back, and when.
+    decided: Option<(usize, Time)>,
+    promoted: bool,
+    promoted_fully: bool,
+    adopted: bool,
+    is_over: bool,
+    settle_failed: bool,
+    journal_deleted: Option<Time>,
+    /// Hooks before the traffic that have passed.
+    passed: Vec<usize>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(scenario: &'a Scenario, world: &World) -> Self {
+        let aliases = world.aliases().iter().zip(&scenario.setting.strategies);
+        let aliases = aliases
+            .map(|(alias, strategy)| Alias {
+                old: alias.old,
+                new: alias.new,
+                steps: strategy.parse::<Strategy>().map(|strategy| strategy.steps()).unwrap_or_default(),
+                now: Some(Content::whole(alias.old)),
+                foreign: None,
+                trusted: Content::whole(alias.old),
+                outstanding: Vec::new(),
+                reached: 0,
+                reached_at: world.start,
+                is_active: false,
+            })
+            .collect();
+        Self {
+            scenario,
+            aliases,
+            processes: Vec::new(),
+            holder: None,
+            decided: None,
+            promoted: false,
+            promoted_fully: false,
+            adopted: false,
+            is_over: false,
+            settle_failed: false,
+            journal_deleted: None,
+            passed: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), String> {
+        match line.who {
+            Who::Process(number) => self.of_process(line, number),
+            Who::Person => {
+                self.of_person(line);
+                Ok(())
+            }
+            Who::Stack => {
+                self.settle_failed |= line.what == Happened::Settled(false);
+                if let Happened::Written { alias, after, .. } = &line.what {
+                    let alias = &mut self.aliases[*alias];
+                    // CloudFormation's own writes are known to the machine: it may put them right.
+                    alias.now.clone_from(after);
+                    if let Some(content) = after {
+                        alias.trusted = content.clone();
+                    }
+                    alias.foreign = None;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn of_person(&mut self, line: &Line) {
+        match &line.what {
+            Happened::Written { alias, after, .. } => {
+                let alias = &mut self.aliases[*alias];
+                alias.now.clone_from(after);
+                let is_ours = after.as_ref().is_some_and(|content| {
+                    *content == alias.trusted || alias.outstanding.contains(content)
+                });
+                alias.foreign = (!is_ours).then(|| after.clone());
+                if let Some(content) = after.as_ref().filter(|content| alias.outstanding.contains(content)) {
+                    alias.trusted = content.clone();
+                    alias.reached = alias.reached.max(alias.step_of(content).unwrap_or(0));
+                    alias.reached_at = line.at;
+                }
+            }
+            Happened::JournalGone => self.journal_deleted = Some(line.at),
+            _ => {}
+        }
+    }
+
+    fn of_process(&mut self, line: &Line, number: usize) -> Result<(), String> {
+        let aliases = self.aliases.len();
+        match &line.what {
+            Happened::Came(purpose) => {
+                let process = Process {
+                    purpose: *purpose,
+                    // Who starts has read them all in its preflight.
+                    read: vec![purpose.is_none(); aliases],
+                    read_after_write: vec![false; aliases],
+                    unsure: vec![false; aliases],
+                    told_back: purpose.is_some_and(Purpose::goes_back),
+                    ..Process::default()
+                };
+                self.processes.push(process);
+                self.promoted |= matches!(purpose, Some(Purpose::Promote | Purpose::PromoteFully | Purpose::Adopt));
+                self.promoted_fully |= *purpose == Some(Purpose::PromoteFully);
+                if *purpose == Some(Purpose::Adopt) {
+                    self.adopted = true;
+                    self.aliases.iter_mut().for_each(|alias| alias.adopted(line.at));
+                }
+            }
+            Happened::Slept => self.processes[number].slept_at = Some(line.at),
+            Happened::Woke => {
+                let process = &mut self.processes[number];
+                if process.slept_at.take().is_some_and(|at| line.at.since(at) > GAP + SLACK) {
+                    process.read = vec![false; aliases];
+                    process.unfenced = true;
+                }
+            }
+            Happened::Read { alias, .. } => {
+                let process = &mut self.processes[number];
+                process.read[*alias] = true;
+                process.read_after_write[*alias] = true;
+                process.unsure[*alias] = false;
+                // What an adopting process has read is accepted, for those too that come after it.
+                let adopts = process.purpose == Some(Purpose::Adopt);
+                let alias = &mut self.aliases[*alias];
+                if let Some(Some(content)) = alias.foreign.take_if(|_| adopts) {
+                    alias.trusted = content;
+                }
+            }
+            Happened::Answered { alias, sure: false } => self.processes[number].unsure[*alias] = true,
+            Happened::Looked { good, alarm } => {
+                let process = &mut self.processes[number];
+                process.saw_alarm |= *alarm;
+                if *good {
+                    process.good_look = Some(line.at);
+                }
+            }
+            Happened::Told(Signal::Back | Signal::TimedOut) => self.processes[number].told_back = true,
+            Happened::Told(signal @ (Signal::Promote | Signal::PromoteFully)) => {
+                self.promoted = true;
+                self.promoted_fully |= *signal == Signal::PromoteFully;
+            }
+            Happened::Active(alias) => self.aliases[*alias].is_active = true,
+            Happened::Hooked(hook, true) => self.passed.push(*hook),
+            Happened::Journalled { created, decided, finished, .. } => {
+                if *finished && *decided && !std::mem::replace(&mut self.is_over, true) {
+                    self.is_verified(number)?;
+                }
+                return self.journalled(line.at, number, *created, *decided);
+            }
+            Happened::Sent { alias, content, told } => return self.sent(line.at, number, *alias, content, *told),
+            Happened::Written { alias, before, after: Some(after), sent } => {
+                return self.written(line.at, number, *alias, before.as_ref(), after, *sent);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Each alias's end is read from Lambda before it is said.
+    fn is_verified(&self, number: usize) -> Result<(), String> {
+        let cut = |fault: Fault| matches!(fault, Fault::Outage(Service::Lambda, _));
+        if self.scenario.injections.iter().any(|injection| cut(injection.fault)) {
+            return Ok(());
+        }
+        match self.processes[number].read_after_write.iter().position(|read| !*read) {
+            Some(alias) => Err(format!("3: process {number} says that it is back and has not read alias {alias}")),
+            None => Ok(()),
+        }
+    }
+
+    fn journalled(&mut self, at: Time, number: usize, created: bool, decided: bool) -> Result<(), String> {
+        if created && self.journal_deleted.is_some() && self.processes[number].purpose.is_some() {
+            return Err("5: a journal that a person deleted was created again".to_owned());
+        }
+        self.processes[number].unfenced = false;
+        if self.holder.is_none_or(|(holder, _)| holder != number) {
+            self.holder = Some((number, at));
+        }
+        if decided {
+            self.decided.get_or_insert((number, at));
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, at: Time, number: usize, index: usize, content: &Content, told: bool) -> Result<(), String> {
+        let alias = &mut self.aliases[index];
+        if !alias.outstanding.contains(content) {
+            alias.outstanding.push(content.clone());
+        }
+        let (old, new, was_whole) = (alias.old, alias.new, alias.reached > alias.steps.len());
+        let strangers = |version: &String| *version != old.to_string() && *version != new.to_string();
+        if strangers(&content.version) || content.weights.keys().any(strangers) {
+            return Err(format!("1: alias {index} is to have {content}, which is neither old nor new"));
+        }
+        let Some(step) = alias.step_of(content) else {
+            return Err(format!("1: alias {index} is to have {content}, which is not in the plan"));
+        };
+        self.processes[number].read_after_write[index] = false;
+        let process = &self.processes[number];
+        if process.unsure[index] {
+            return Err(format!("2: process {number} does not know what became of its write of alias {index}, and sends another"));
+        }
+        if process.purpose.is_some() && !process.read[index] && step > 0 {
+            return Err(format!("5: process {number} raises alias {index} and has not read it"));
+        }
+        if step == 0 {
+            if alias.now.as_ref().is_some_and(|now| now.share(new) > Weight::ZERO) {
+                self.decided.get_or_insert((number, at));
+            }
+            return Ok(());
+        }
+        if !told {
+            return Err(format!("7: alias {index} is to have {content}, and the journal has not said so"));
+        }
+        self.fenced(at, number, index)?;
+        if was_whole {
+            // It was there already: what a failed settle put back is pointed right again.
+            return Ok(());
+        }
+        self.may_rise(at, number, index, content, step)
+    }
+
+    /// Only who holds the journal raises, and only while it has not slept over it.
+    fn fenced(&self, at: Time, number: usize, index: usize) -> Result<(), String> {
+        if let Some((holder, since)) = self.holder
+            && holder != number
+            && at.since(since) > LEARNS
+        {
+            return Err(format!("5: process {number} raises alias {index} although process {holder} has the journal"));
+        }
+        let process = &self.processes[number];
+        if process.unfenced {
+            return Err(format!("5: process {number} woke and raises alias {index} without its fence"));
+        }
+        if process.slept_at.is_none() && !process.read[index] {
+            return Err(format!("5: process {number} woke and raises alias {index} without reading it"));
+        }
+        match self.journal_deleted {
+            Some(deleted) if at.since(deleted) > LEARNS && self.holder.is_none_or(|(_, since)| since < deleted) => {
+                Err(format!("5: process {number} raises alias {index} although the journal was deleted"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn may_rise(&self, at: Time, number: usize, index: usize, content: &Content, step: usize) -> Result<(), String> {
+        let alias = &self.aliases[index];
+        let process = &self.processes[number];
+        if step > alias.reached + 1 && !(self.promoted_fully && step > alias.steps.len()) {
+            return Err(format!("2: alias {index} is to have {content}, and skips a step"));
+        }
+        if process.told_back || process.saw_alarm {
+            return Err(format!("2: process {number} knows that it goes back and raises alias {index}: {content}"));
+        }
+        if let Some((decider, since)) = self.decided
+            && (decider == number || at.since(since) > LEARNS)
+        {
+            return Err(format!("2: it goes back, and process {number} raises alias {index}: {content}"));
+        }
+        let setting = &self.scenario.setting;
+        let sees = process.good_look.is_some_and(|look| at.since(look) <= READING);
+        if !sees && setting.on_outage != OnOutage::Continue {
+            return Err(format!("2: process {number} is blind and raises alias {index}: {content}"));
+        }
+        // Who adopts takes the traffic that there is, checked or not.
+        if self.adopted {
+            return Ok(());
+        }
+        if !alias.is_active {
+            return Err(format!("2: alias {index} rises before its new version is known to be active"));
+        }
+        let hooks = setting.hooks.iter().enumerate();
+        if let Some((hook, _)) = hooks.into_iter().find(|(hook, (before, _))| *before && !self.passed.contains(hook)) {
+            return Err(format!("2: alias {index} rises before hook {hook} has passed"));
+        }
+        self.in_time(at, index, step)
+    }
+
+    /// A step lasts as long as it is said to, and nobody goes to the whole traffic alone.
+    fn in_time(&self, at: Time, index: usize, step: usize) -> Result<(), String> {
+        let alias = &self.aliases[index];
+        if self.promoted || step <= alias.reached || step == 1 {
+            return Ok(());
+        }
+        if let Some(here) = alias.steps.get(step - 2) {
+            let barrier = if step > alias.steps.len() { METRIC_DELAY } else { Duration::ZERO };
+            if at.since(alias.reached_at) + SLACK < here.hold + barrier {
+                let held_s = at.since(alias.reached_at).as_secs();
+                return Err(format!("2: alias {index} leaves step {} after {held_s} s", step - 1));
+            }
+            if here.pause {
+                return Err(format!("2: alias {index} leaves step {}, where it was to wait for a person", step - 1));
+            }
+        }
+        if step > alias.steps.len()
+            && let Some(other) = self.aliases.iter().position(|other| other.reached < other.steps.len())
+        {
+            return Err(format!("2: alias {index} goes to the whole traffic before alias {other} had its last step"));
+        }
+        Ok(())
+    }
+
+    fn written(
+        &mut self,
+        at: Time,
+        number: usize,
+        index: usize,
+        before: Option<&Content>,
+        after: &Content,
+        sent: Time,
+    ) -> Result<(), String> {
+        let insists = matches!(self.processes[number].purpose, Some(Purpose::Force | Purpose::Adopt));
+        let alias = &mut self.aliases[index];
+        // When a settle fails, or nobody saw how it ended, the old version is what CloudFormation puts back:
+        // that a person did so at the same time cannot be told from it.
+        let unknown = self.settle_failed || self.processes[number].purpose.is_some();
+        let put_back = unknown
+            && alias.reached > alias.steps.len()
+            && alias.foreign == Some(Some(Content::whole(alias.old)))
+            && *after == Content::whole(alias.new);
+        if let Some(foreign) = &alias.foreign
+            && !insists
+            && !put_back
+        {
+            let foreign = foreign.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            return Err(format!("6: alias {index} had {foreign} of somebody else, and was overwritten with {after}"));
+        }
+        if before != alias.now.as_ref() {
+            return Err(format!("the harness: alias {index} had {:?}, not {before:?}", alias.now));
+        }
+        alias.outstanding.retain(|content| content != after);
+        alias.foreign = None;
+        alias.trusted = after.clone();
+        alias.now = Some(after.clone());
+        if let Some(step) = alias.step_of(after)
+            && step > alias.reached
+        {
+            alias.reached = step;
+            alias.reached_at = at;
+        }
+        let _ = sent;
+        Ok(())
+    }
+}
+
+impl Alias {
+    /// 0 for the old version, 1 for the first step, one more than there are for the new version.
+    fn step_of(&self, content: &Content) -> Option<usize> {
+        if *content == Content::whole(self.old) {
+            return Some(0);
+        }
+        if *content == Content::whole(self.new) {
+            return Some(self.steps.len() + 1);
+        }
+        let at = |step: &Step| *content == Content::split(self.old, self.new, step.weight);
+        self.steps.iter().position(at).map(|step| step + 1)
+    }
+
+    /// What somebody else made of it counts as the step at or below it.
+    fn adopted(&mut self, at: Time) {
+        let Some(content) = &self.now else { return };
+        let share = content.share(self.new);
+        let step = self.steps.iter().rposition(|step| step.weight <= share).map_or(0, |step| step + 1);
+        let step = if share == Weight::FULL { self.steps.len() + 1 } else { step };
+        if step > self.reached {
+            self.reached = step;
+            self.reached_at = at;
+        }
+    }
+}

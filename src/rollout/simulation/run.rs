@@ -1,0 +1,561 @@
+//! A run: processes, calls on their way, and what goes wrong with them, on a clock that jumps from
+//! one event to the next.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fault::{Deed, Fault, Injection, Moment, Signal};
+use super::history::{Happened, Who};
+use super::process::{PATIENCE_S, Process};
+use super::scenario::{Scenario, small_dice};
+use super::setting;
+use super::world::{ALARM, Put, World};
+use crate::rollout::analysis::alarms::{AlarmReading, AlarmState};
+use crate::rollout::journal::{self, Object, Record};
+use crate::rollout::names::Time;
+use crate::rollout::plan::Plan;
+use crate::rollout::state::{
+    Action, Event, Mutation, Phase, Purpose, State, Stop, What, Why, WriteTrouble, step,
+};
+
+/// How often time is told to a machine: often enough for its heartbeat.
+const TICK: Duration = Duration::from_secs(5);
+/// No rollout of the simulation's takes longer.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
+
+/// A run under way.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The world.
+    pub world: World,
+    /// Everybody who ever drove.
+    pub processes: Vec<Process>,
+    /// Calls made so far.
+    pub calls: usize,
+    /// Faults that happened so far.
+    pub faults: usize,
+    /// Something that must never be, whatever the history says.
+    pub impossible: Option<String>,
+    plan: Arc<Plan>,
+    injections: Arc<[Injection]>,
+    calm: bool,
+    queue: BinaryHeap<Reverse<Pending>>,
+    order: u64,
+    nonces: u64,
+    seed: u64,
+    mutation: Option<Mutation>,
+}
+
+/// Something that is going to happen.
+#[derive(Clone, Debug)]
+struct Pending {
+    at: Time,
+    order: u64,
+    what: Coming,
+}
+
+#[derive(Clone, Debug)]
+enum Coming {
+    /// A call arrives.
+    Arrives(Box<Call>),
+    /// An answer, or something that the process is told.
+    Hears(usize, Box<What>),
+    Tick(usize, u64),
+    Wakes(usize),
+    Person(Deed, usize),
+    Comes(Purpose),
+}
+
+/// A call on its way.
+#[derive(Clone, Debug)]
+struct Call {
+    process: usize,
+    action: Action,
+    /// The state when it was made: what a journal write says.
+    state: Option<Arc<State>>,
+    nonce: u64,
+    sent: Time,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Fate {
+    /// The caller has given up, or never hears.
+    unanswered: bool,
+    /// So much later it is answered.
+    slow_s: u64,
+    twice: bool,
+    refused: Option<Refusal>,
+    then_dies: bool,
+    then_sleeps_s: Option<u64>,
+    then: Option<(Deed, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Refusal {
+    Throttled,
+    Denied,
+    NoAnswer,
+}
+
+impl PartialEq for Pending {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Pending {}
+
+impl PartialOrd for Pending {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pending {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+impl Run {
+    /// A run of this scenario, with its first process about to begin.
+    pub fn new(scenario: &Scenario) -> Self {
+        let plan = setting::plan(scenario);
+        let world = World::new(scenario, &plan);
+        let mut run = Self {
+            world,
+            processes: Vec::new(),
+            calls: 0,
+            faults: 0,
+            impossible: None,
+            plan: Arc::new(plan),
+            injections: scenario.injections.clone().into(),
+            calm: false,
+            queue: BinaryHeap::new(),
+            order: 0,
+            nonces: 0,
+            seed: scenario.seed,
+            mutation: scenario.mutation,
+        };
+        run.start();
+        run
+    }
+
+    /// From here on nothing goes wrong any more; nobody drives.
+    pub fn calm(&mut self) {
+        self.calm = true;
+        self.world.calm();
+        self.world.note(Who::Person, Happened::Calm);
+        for process in &mut self.processes {
+            process.alive = false;
+        }
+    }
+
+    /// Goes on until nobody drives any more, and everything that was on its way has arrived.
+    pub fn finish(&mut self) {
+        let deadline = self.world.now + LONGEST;
+        while let Some(Reverse(pending)) = self.queue.pop() {
+            self.world.now = self.world.now.max(pending.at);
+            if self.world.now > deadline {
+                let driver = self.processes.iter().rposition(|process| process.alive);
+                let phase = driver.and_then(|index| self.processes[index].state.as_ref()).map(|state| &state.phase);
+                self.impossible.get_or_insert(format!("4: it never ends: {phase:?}"));
+                return;
+            }
+            self.happens(pending.what);
+        }
+    }
+
+    /// Whether somebody drives.
+    pub fn is_driven(&self) -> bool {
+        self.processes.iter().any(|process| process.alive)
+    }
+
+    /// Another process takes over what the journal says. Its number; `None` when there is none.
+    pub fn take_over(&mut self, purpose: Purpose) -> Option<usize> {
+        if self.world.is_out(super::fault::Service::S3) {
+            return None;
+        }
+        let object = self.world.journal.clone()?;
+        let state = match self.read_back(&object.state) {
+            Ok(state) => state,
+            Err(damage) => {
+                self.impossible.get_or_insert(format!("7: the journal cannot be read: {damage}"));
+                return None;
+            }
+        };
+        Some(self.begin(state, Some(object.etag), Some(purpose), What::TakeOver(purpose)))
+    }
+
+    /// As it is written, and as it is read.
+    fn read_back(&self, state: &State) -> Result<State, String> {
+        let record = Record {
+            format: journal::FORMAT,
+            id: "a".to_owned(),
+            nonce: "b".to_owned(),
+            owner: None,
+            started: self.world.start,
+            state: state.clone(),
+        };
+        let bytes = record.to_bytes().map_err(|damage| damage.to_string())?;
+        match Object::from_bytes(&bytes, &self.plan.aliases[0].id).map_err(|damage| damage.to_string())? {
+            Object::Journal(record) => Ok(record.state),
+            Object::Pointer(_) => Err("it is a pointer".to_owned()),
+        }
+    }
+
+    fn start(&mut self) {
+        let Some(state) = setting::state(&self.plan, &self.world) else { return };
+        self.begin(state, None, None, What::Begin);
+    }
+
+    fn begin(&mut self, mut state: State, etag: Option<u64>, purpose: Option<Purpose>, first: What) -> usize {
+        let number = self.processes.len();
+        state.live.mutation = self.mutation;
+        let offset_ms = i64::try_from(small_dice(self.seed, 3, number as u64, 10_000)).unwrap_or(0) - 5000;
+        self.processes.push(Process::new(state, etag, offset_ms));
+        self.world.note(Who::Process(number), Happened::Came(purpose));
+        self.schedule(Duration::ZERO, Coming::Hears(number, Box::new(first)));
+        number
+    }
+
+    fn schedule(&mut self, after: Duration, what: Coming) {
+        self.order += 1;
+        self.queue.push(Reverse(Pending { at: self.world.now + after, order: self.order, what }));
+    }
+
+    fn happens(&mut self, what: Coming) {
+        match what {
+            Coming::Arrives(call) => self.arrives(*call),
+            Coming::Hears(process, what) => self.hears(process, *what),
+            Coming::Tick(process, tick) if self.processes[process].tick == tick => self.hears(process, What::Tick),
+            Coming::Tick(..) => {}
+            Coming::Wakes(process) => self.wakes(process),
+            Coming::Person(deed, alias) => self.world.person(deed, alias),
+            Coming::Comes(purpose) => drop(self.take_over(purpose)),
+        }
+    }
+
+    fn hears(&mut self, index: usize, what: What) {
+        let process = &mut self.processes[index];
+        if !process.alive {
+            return;
+        }
+        if process.asleep.is_some() {
+            if what != What::Tick {
+                process.mailbox.push(what);
+            }
+            return;
+        }
+        self.write_down(index, &what);
+        let process = &mut self.processes[index];
+        let at = Time(self.world.now.0 + process.offset_ms);
+        let Some(state) = process.state.take() else { return };
+        let (state, actions) = step(state, Event { at, what });
+        let stop = state.live.stop.clone();
+        process.state = Some(state);
+        process.tick += 1;
+        let tick = process.tick;
+        if let Some(stop) = stop {
+            process.alive = false;
+            let how = format!("{stop:?}, {:?}", process.state.as_ref().map(|state| &state.phase));
+            process.stop = Some(stop);
+            self.world.note(Who::Process(index), Happened::Ended(how));
+            return;
+        }
+        self.schedule(TICK, Coming::Tick(index, tick));
+        for action in actions {
+            if !self.processes[index].alive || self.processes[index].asleep.is_some() {
+                // It died in the middle; what a sleeper was about to do it does when it wakes.
+                if self.processes[index].alive {
+                    self.call_when_awake(index, action);
+                }
+                continue;
+            }
+            self.call(index, action);
+        }
+    }
+
+    /// What a process hears is part of the history where a checker needs it.
+    fn write_down(&mut self, index: usize, what: &What) {
+        let who = Who::Process(index);
+        match what {
+            What::Looked(answer) => {
+                let reading = |wanted: AlarmState| {
+                    move |reading: &AlarmReading| reading.name == ALARM && reading.state == wanted
+                };
+                let alarms = answer.as_ref().map(|reading| reading.alarms.as_slice()).unwrap_or_default();
+                let good = answer.is_ok() && !alarms.iter().any(reading(AlarmState::Missing));
+                let alarm = alarms.iter().any(reading(AlarmState::Alarm));
+                self.world.note(who, Happened::Looked { good, alarm });
+            }
+            What::Back(Why::TimedOut) => self.world.note(who, Happened::Told(Signal::TimedOut)),
+            What::Back(_) => self.world.note(who, Happened::Told(Signal::Back)),
+            What::Hold => self.world.note(who, Happened::Told(Signal::Hold)),
+            What::Pause => self.world.note(who, Happened::Told(Signal::Pause)),
+            What::Promote => self.world.note(who, Happened::Told(Signal::Promote)),
+            What::PromoteFully => self.world.note(who, Happened::Told(Signal::PromoteFully)),
+            What::Leave => self.world.note(who, Happened::Told(Signal::Leave)),
+            other => setting::write_down(&mut self.world, who, other),
+        }
+    }
+
+    fn wakes(&mut self, index: usize) {
+        let process = &mut self.processes[index];
+        if process.asleep.is_some_and(|until| until <= self.world.now) {
+            process.asleep = None;
+            let mailbox = std::mem::take(&mut process.mailbox);
+            if process.alive {
+                self.world.note(Who::Process(index), Happened::Woke);
+            }
+            for what in mailbox {
+                self.hears(index, what);
+            }
+            self.hears(index, What::Tick);
+        }
+    }
+
+    fn sleeps(&mut self, index: usize, length_s: u64) {
+        let until = self.world.now + Duration::from_secs(length_s);
+        let process = &mut self.processes[index];
+        if process.alive && process.asleep.is_none() {
+            process.asleep = Some(until);
+            self.world.note(Who::Process(index), Happened::Slept);
+            self.schedule(Duration::from_secs(length_s), Coming::Wakes(index));
+        }
+    }
+
+    fn dies(&mut self, index: usize) {
+        if std::mem::replace(&mut self.processes[index].alive, false) {
+            self.world.note(Who::Process(index), Happened::Died);
+        }
+    }
+
+    fn make(&mut self, process: usize, action: Action) -> Call {
+        self.nonces += 1;
+        let writes = matches!(action, Action::WriteJournal(..) | Action::Retire);
+        let state = self.processes[process].state.as_ref().filter(|_| writes).map(|state| Arc::new(state.clone()));
+        Call { process, action, state, nonce: self.nonces, sent: self.world.now, fate: Fate::default() }
+    }
+
+    fn call_when_awake(&mut self, index: usize, action: Action) {
+        let left = self.processes[index].asleep.map_or(Duration::ZERO, |until| until.since(self.world.now));
+        let mut call = self.make(index, action);
+        call.sent = self.world.now + left;
+        self.note_sent(&call);
+        self.schedule(left + self.latency(), Coming::Arrives(Box::new(call)));
+    }
+
+    fn latency(&self) -> Duration {
+        Duration::from_millis(20 + small_dice(self.seed, 4, self.order, 380))
+    }
+
+    /// A process makes a call, and something may go wrong with it.
+    fn call(&mut self, index: usize, action: Action) {
+        let number = self.calls;
+        self.calls += 1;
+        let mut latency = self.latency();
+        if matches!(action, Action::Settle) {
+            latency = latency * 100;
+        }
+        let mut call = self.make(index, action);
+        let mut arrives = true;
+        let mut delay = Duration::ZERO;
+        let mut dies_now = false;
+        if !self.calm {
+            let from = self.injections.partition_point(|injection| injection.call < number);
+            let faults = Arc::clone(&self.injections);
+            for injection in faults[from..].iter().take_while(|injection| injection.call == number) {
+                self.faults += 1;
+                self.world.note(Who::Process(index), Happened::Fault(number, injection.fault));
+                match injection.fault {
+                    Fault::Lost => call.fate.refused = Some(Refusal::NoAnswer),
+                    Fault::Throttled => call.fate.refused = Some(Refusal::Throttled),
+                    Fault::Denied => call.fate.refused = Some(Refusal::Denied),
+                    Fault::Unanswered => call.fate.unanswered = true,
+                    Fault::Late(late_s) => {
+                        call.fate.unanswered = true;
+                        delay = Duration::from_secs(late_s.into());
+                    }
+                    Fault::Slow(slow_s) => call.fate.slow_s = slow_s.into(),
+                    Fault::Twice => call.fate.twice = true,
+                    Fault::Dies(Moment::Before) => {
+                        self.dies(index);
+                        return;
+                    }
+                    Fault::Dies(Moment::Sent) => dies_now = true,
+                    Fault::Dies(Moment::After) => call.fate.then_dies = true,
+                    Fault::Sleeps(Moment::Before, length_s) => {
+                        self.sleeps(index, length_s.into());
+                        return self.call_when_awake(index, call.action);
+                    }
+                    Fault::Sleeps(Moment::Sent, length_s) => self.sleeps(index, length_s.into()),
+                    Fault::Sleeps(Moment::After, length_s) => call.fate.then_sleeps_s = Some(length_s.into()),
+                    Fault::Outage(service, length_s) => self.world.cut(service, Duration::from_secs(length_s.into())),
+                    Fault::Another(purpose) => self.schedule(latency / 2, Coming::Comes(purpose)),
+                    Fault::Rival => {
+                        if self.world.journal.is_none() && self.world.retired.is_none() && !self.world.journal_deleted {
+                            self.start();
+                        }
+                    }
+                    Fault::Told(signal) => {
+                        self.schedule(latency / 3, Coming::Hears(index, Box::new(told(signal))));
+                    }
+                    Fault::Clock(by_s) => self.processes[index].offset_ms += i64::from(by_s) * 1000,
+                    Fault::Person(Moment::Before, deed, alias) => self.world.person(deed, alias.into()),
+                    Fault::Person(Moment::Sent, deed, alias) => {
+                        self.schedule(latency / 2, Coming::Person(deed, alias.into()));
+                    }
+                    Fault::Person(Moment::After, deed, alias) => call.fate.then = Some((deed, alias.into())),
+                }
+            }
+        }
+        self.note_sent(&call);
+        if call.fate.refused == Some(Refusal::NoAnswer) {
+            arrives = false;
+        }
+        let gives_up = call.fate.unanswered || !arrives;
+        if gives_up && !dies_now {
+            self.keep_nonce(&call);
+            let what = failed(&call.action, Refusal::NoAnswer);
+            self.schedule(Duration::from_secs(PATIENCE_S), Coming::Hears(index, Box::new(what)));
+        }
+        if arrives {
+            self.schedule(latency + delay, Coming::Arrives(Box::new(call)));
+        }
+        if dies_now {
+            self.dies(index);
+        }
+    }
+
+    fn keep_nonce(&mut self, call: &Call) {
+        if matches!(call.action, Action::WriteJournal(..)) {
+            self.processes[call.process].unanswered.push(call.nonce);
+        }
+    }
+
+    fn note_sent(&mut self, call: &Call) {
+        if let Some((alias, content)) = setting::written(&call.action) {
+            let told = self.world.was_told(alias, content);
+            let what = Happened::Sent { alias, content: content.clone(), told };
+            self.world.note(Who::Process(call.process), what);
+        }
+    }
+
+    fn arrives(&mut self, call: Call) {
+        let fate = call.fate;
+        let out = self.world.is_out(setting::service(&call.action));
+        let answer = match fate.refused {
+            Some(refusal) => failed(&call.action, refusal),
+            None if out => {
+                self.keep_nonce(&call);
+                failed(&call.action, Refusal::NoAnswer)
+            }
+            None => {
+                if fate.twice && !matches!(call.action, Action::Settle | Action::Retire) {
+                    self.perform(&call);
+                }
+                self.perform(&call)
+            }
+        };
+        if let Some((deed, alias)) = fate.then {
+            self.world.person(deed, alias);
+        }
+        if fate.then_dies {
+            self.dies(call.process);
+        }
+        if let Some(length_s) = fate.then_sleeps_s {
+            self.sleeps(call.process, length_s);
+        }
+        if !fate.unanswered {
+            let after = self.latency() + Duration::from_secs(fate.slow_s);
+            self.schedule(after, Coming::Hears(call.process, Box::new(answer)));
+        }
+    }
+
+    /// It takes effect. The answer is what the driver makes of AWS's.
+    fn perform(&mut self, call: &Call) -> What {
+        match (&call.action, &call.state) {
+            (Action::WriteJournal(seq), Some(state)) => self.write_journal(call, *seq, state),
+            (Action::Retire, Some(state)) => {
+                let etag = self.processes[call.process].etag;
+                self.world.retire(Who::Process(call.process), etag, Arc::clone(state));
+                What::Retired
+            }
+            _ => setting::perform(&mut self.world, call.process, &call.action, call.sent),
+        }
+    }
+
+    /// As the store has it: a 412 is read back, and an own nonce is a success.
+    fn write_journal(&mut self, call: &Call, seq: u64, state: &Arc<State>) -> What {
+        let who = Who::Process(call.process);
+        for _ in 0..2 {
+            let over = self.processes[call.process].etag;
+            match self.world.put_journal(who, over, call.nonce, Arc::clone(state)) {
+                Put::Done(etag) => {
+                    if !call.fate.unanswered {
+                        let process = &mut self.processes[call.process];
+                        process.etag = Some(etag);
+                        process.unanswered.clear();
+                    }
+                    return What::Journalled(seq);
+                }
+                Put::Gone => return What::JournalGone,
+                Put::Refused => {
+                    let Some(object) = &self.world.journal else { return What::JournalGone };
+                    let process = &mut self.processes[call.process];
+                    if object.nonce == call.nonce {
+                        process.etag = Some(object.etag);
+                        return What::Journalled(seq);
+                    }
+                    // A caller that is not there any more reads nothing back.
+                    if call.fate.unanswered || !process.unanswered.contains(&object.nonce) {
+                        break;
+                    }
+                    process.etag = Some(object.etag);
+                    process.unanswered.clear();
+                }
+            }
+        }
+        {
+            let paused = self.world.journal.as_ref().is_some_and(|object| matches!(object.state.phase, Phase::Paused { .. }));
+            What::JournalLost { holder: "another".to_owned(), paused }
+        }
+    }
+
+    /// How the newest process ended.
+    pub fn last_stop(&self) -> Option<&Stop> {
+        self.processes.last().and_then(|process| process.stop.as_ref())
+    }
+}
+
+fn told(signal: Signal) -> What {
+    match signal {
+        Signal::Back => What::Back(Why::Interrupted),
+        Signal::TimedOut => What::Back(Why::TimedOut),
+        Signal::Hold => What::Hold,
+        Signal::Pause => What::Pause,
+        Signal::Promote => What::Promote,
+        Signal::PromoteFully => What::PromoteFully,
+        Signal::Leave => What::Leave,
+    }
+}
+
+/// What the driver makes of a call that did not work.
+fn failed(action: &Action, refusal: Refusal) -> What {
+    let error = || match refusal {
+        Refusal::Throttled => "429".to_owned(),
+        Refusal::Denied => "403".to_owned(),
+        Refusal::NoAnswer => "no answer".to_owned(),
+    };
+    let trouble = || match refusal {
+        Refusal::Throttled => WriteTrouble::Busy,
+        Refusal::Denied => WriteTrouble::Denied(error()),
+        Refusal::NoAnswer => WriteTrouble::Unknown,
+    };
+    setting::failed(action, error(), trouble())
+}
+
