@@ -265,8 +265,8 @@ impl<'a> Judge<'a> {
                 return self.journalled(line.at, number, *created, *decided);
             }
             Happened::Sent { alias, content, told } => return self.sent(line.at, number, *alias, content, *told),
-            Happened::Written { alias, before, after: Some(after), sent } => {
-                return self.written(line.at, number, *alias, before.as_ref(), after, *sent);
+            Happened::Written { alias, before, after: Some(after) } => {
+                return self.written(line.at, number, *alias, before.as_ref(), after);
             }
             _ => {}
         }
@@ -321,8 +321,9 @@ impl<'a> Judge<'a> {
             return Err(format!("5: process {number} raises alias {index} and has not read it"));
         }
         if step == 0 {
+            // Who dies before anybody could see it takes the decision along.
             if alias.now.as_ref().is_some_and(|now| now.share(new) > Weight::ZERO) {
-                self.decided.get_or_insert((number, at));
+                self.processes[number].told_back = true;
             }
             return Ok(());
         }
@@ -424,7 +425,6 @@ impl<'a> Judge<'a> {
         index: usize,
         before: Option<&Content>,
         after: &Content,
-        sent: Time,
     ) -> Result<(), String> {
         let insists = matches!(self.processes[number].purpose, Some(Purpose::Force | Purpose::Adopt));
         let alias = &mut self.aliases[index];
@@ -445,6 +445,9 @@ impl<'a> Judge<'a> {
         if before != alias.now.as_ref() {
             return Err(format!("the harness: alias {index} had {:?}, not {before:?}", alias.now));
         }
+        if alias.step_of(after) == Some(0) && before.is_some_and(|before| before.share(alias.new) > Weight::ZERO) {
+            self.decided.get_or_insert((number, at));
+        }
         alias.outstanding.retain(|content| content != after);
         alias.foreign = None;
         alias.trusted = after.clone();
@@ -455,7 +458,6 @@ impl<'a> Judge<'a> {
             alias.reached = step;
             alias.reached_at = at;
         }
-        let _ = sent;
         Ok(())
     }
 }

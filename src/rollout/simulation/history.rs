@@ -63,8 +63,6 @@ pub enum Happened {
         before: Option<Content>,
         /// What it says now; `None` when it was deleted.
         after: Option<Content>,
-        /// When it had been sent.
-        sent: Time,
     },
     /// A process heard of its write, and whether it knows for sure what became of it.
     Answered {

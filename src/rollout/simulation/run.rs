@@ -76,7 +76,6 @@ struct Call {
     /// The state when it was made: what a journal write says.
     state: Option<Arc<State>>,
     nonce: u64,
-    sent: Time,
     fate: Fate,
 }
 
@@ -338,13 +337,12 @@ impl Run {
         self.nonces += 1;
         let writes = matches!(action, Action::WriteJournal(..) | Action::Retire);
         let state = self.processes[process].state.as_ref().filter(|_| writes).map(|state| Arc::new(state.clone()));
-        Call { process, action, state, nonce: self.nonces, sent: self.world.now, fate: Fate::default() }
+        Call { process, action, state, nonce: self.nonces, fate: Fate::default() }
     }
 
     fn call_when_awake(&mut self, index: usize, action: Action) {
         let left = self.processes[index].asleep.map_or(Duration::ZERO, |until| until.since(self.world.now));
-        let mut call = self.make(index, action);
-        call.sent = self.world.now + left;
+        let call = self.make(index, action);
         self.note_sent(&call);
         self.schedule(left + self.latency(), Coming::Arrives(Box::new(call)));
     }
@@ -485,7 +483,7 @@ impl Run {
                 self.world.retire(Who::Process(call.process), etag, Arc::clone(state));
                 What::Retired
             }
-            _ => setting::perform(&mut self.world, call.process, &call.action, call.sent),
+            _ => setting::perform(&mut self.world, call.process, &call.action),
         }
     }
 

@@ -115,12 +115,12 @@ pub fn service(action: &Action) -> Service {
 }
 
 /// An action takes effect in the world; the answer is what the driver makes of AWS's.
-pub fn perform(world: &mut World, process: usize, action: &Action, sent: Time) -> What {
+pub fn perform(world: &mut World, process: usize, action: &Action) -> What {
     let who = Who::Process(process);
     match action {
         Action::ReadAlias { alias, ticket } => What::AliasRead(*alias, *ticket, Ok(world.get_alias(*alias))),
         Action::WriteAlias { alias, expect, content } => {
-            What::AliasWritten(*alias, world.update_alias(*alias, expect, content, who, sent))
+            What::AliasWritten(*alias, world.update_alias(*alias, expect, content, who))
         }
         Action::CheckVersion { alias } => What::VersionIs(*alias, world.readiness(*alias)),
         Action::Look { from, .. } => {

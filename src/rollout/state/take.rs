@@ -470,10 +470,12 @@ impl State {
         let Some(step) = (0..timeline.len()).rev().find(|step| has(*step) <= share) else {
             return self.enter(self.at_step(0));
         };
-        // Others of the set may have been accepted too: the lowest step of all is where it goes on.
+        // What was made of this one is no reason to raise the others of the set: they stay where they are.
         let accepted: Vec<Option<Content>> = self.aliases.iter().map(|alias| alias.accepted.clone()).collect();
         let step = match &self.phase {
-            Phase::Shifting { step: at, .. } if accepted.iter().any(Option::is_some) => step.min(*at),
+            _ if self.aliases.len() == 1 => step,
+            Phase::Shifting { step: at, .. } => step.min(*at),
+            Phase::Planned | Phase::PreTraffic { .. } => 0,
             _ => step,
         };
         self.enter(Phase::Shifting { step, since: None });

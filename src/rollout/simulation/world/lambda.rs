@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::history::{Happened, Who};
 use super::World;
 use crate::rollout::content::{Content, Seen};
-use crate::rollout::names::{RevisionId, Time, Version};
+use crate::rollout::names::{RevisionId, Version};
 use crate::rollout::state::{Readiness, WriteTrouble};
 
 /// A version that is neither the old one nor the new one of any alias.
@@ -35,7 +35,6 @@ impl World {
         expect: &RevisionId,
         content: &Content,
         who: Who,
-        sent: Time,
     ) -> Result<RevisionId, WriteTrouble> {
         let alias = &self.aliases[index];
         let Some(seen) = &alias.seen else {
@@ -52,23 +51,23 @@ impl World {
             self.note(who, Happened::Refused { alias: index });
             return Err(WriteTrouble::Refused);
         }
-        Ok(self.set_alias(index, content.clone(), who, sent))
+        Ok(self.set_alias(index, content.clone(), who))
     }
 
-    pub(super) fn set_alias(&mut self, index: usize, content: Content, who: Who, sent: Time) -> RevisionId {
+    pub(super) fn set_alias(&mut self, index: usize, content: Content, who: Who) -> RevisionId {
         let alias = &mut self.aliases[index];
         let revision = revision(index, alias.past.len());
         let before = alias.seen.take().map(|seen| seen.content);
         alias.seen = Some(Seen { content: content.clone(), revision: revision.clone() });
         alias.past.push((self.now, Some(content.clone())));
-        self.note(who, Happened::Written { alias: index, before, after: Some(content), sent });
+        self.note(who, Happened::Written { alias: index, before, after: Some(content) });
         revision
     }
 
     pub(super) fn delete_alias(&mut self, index: usize) {
         if let Some(seen) = self.aliases[index].seen.take() {
             self.aliases[index].past.push((self.now, None));
-            let what = Happened::Written { alias: index, before: Some(seen.content), after: None, sent: self.now };
+            let what = Happened::Written { alias: index, before: Some(seen.content), after: None };
             self.note(Who::Person, what);
         }
     }

@@ -160,7 +160,7 @@ impl World {
         };
         // The console reads and writes at once; it overwrites whatever there is.
         if let Some(content) = content.filter(|_| self.aliases[index].seen.is_some()) {
-            self.set_alias(index, content, Who::Person, self.now);
+            self.set_alias(index, content, Who::Person);
         }
     }
 }

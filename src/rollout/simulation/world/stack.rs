@@ -18,7 +18,7 @@ impl World {
             SettleFate::Writes => {
                 for index in 0..self.aliases.len() {
                     if let Some(seen) = self.get_alias(index) {
-                        self.set_alias(index, seen.content, Who::Stack, self.now);
+                        self.set_alias(index, seen.content, Who::Stack);
                     }
                 }
                 Ok(())
@@ -29,7 +29,7 @@ impl World {
                     // CloudFormation writes what its last template said, whatever there is.
                     if self.get_alias(index).is_some() {
                         let old = Content::whole(self.aliases[index].old);
-                        self.set_alias(index, old, Who::Stack, self.now);
+                        self.set_alias(index, old, Who::Stack);
                     }
                 }
                 Err("UPDATE_ROLLBACK_COMPLETE: a resource failed".to_owned())
@@ -37,7 +37,7 @@ impl World {
             SettleFate::Interferes => {
                 if self.get_alias(0).is_some() {
                     // To the set this is somebody else's change, as a person's is.
-                    self.set_alias(0, Content::whole(lambda::third()), Who::Person, self.now);
+                    self.set_alias(0, Content::whole(lambda::third()), Who::Person);
                 }
                 Err("UPDATE_IN_PROGRESS: another update".to_owned())
             }
