@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use samara::rollout::simulation::{Report, exhaustive, random};
+use samara::rollout::simulation::{Report, exhaustive, random, sdk};
 use samara::rollout::state::Mutation;
 
 /// Tries the rollout engine against a model of the world.
@@ -38,8 +38,9 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let report = match (args.layer.as_str(), args.exhaustive) {
         ("sdk", _) => {
-            println!("error: layer sdk is not there");
-            return ExitCode::FAILURE;
+            let summary = sdk::run(args.runs, args.seed, |failure| println!("{failure}"));
+            println!("{summary}");
+            return if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         (_, true) => {
             let plans = [exhaustive::plans(1), exhaustive::plans(2)].concat();

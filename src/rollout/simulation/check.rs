@@ -44,9 +44,10 @@ fn way_back(scenario: &Scenario, world: &World) -> Result<(), String> {
     if !scenario.injections.iter().all(|injection| promised(&injection.fault)) {
         return Ok(());
     }
-    let told = world.lines.iter().position(|line| {
-        matches!(line.what, Happened::Told(Signal::Back) | Happened::Looked { alarm: true, .. })
-    });
+    let told = world
+        .lines
+        .iter()
+        .position(|line| matches!(line.what, Happened::Told(Signal::Back) | Happened::Looked { alarm: true, .. }));
     let Some(at) = told else { return Ok(()) };
     let (before, after) = world.lines.split_at(at);
     let settles = before.iter().any(|line| matches!(line.what, Happened::Settled(_)));
@@ -187,9 +188,9 @@ impl<'a> Judge<'a> {
             Happened::Written { alias, after, .. } => {
                 let alias = &mut self.aliases[*alias];
                 alias.now.clone_from(after);
-                let is_ours = after.as_ref().is_some_and(|content| {
-                    *content == alias.trusted || alias.outstanding.contains(content)
-                });
+                let is_ours = after
+                    .as_ref()
+                    .is_some_and(|content| *content == alias.trusted || alias.outstanding.contains(content));
                 alias.foreign = (!is_ours).then(|| after.clone());
                 if let Some(content) = after.as_ref().filter(|content| alias.outstanding.contains(content)) {
                     alias.trusted = content.clone();
@@ -315,7 +316,9 @@ impl<'a> Judge<'a> {
         self.processes[number].read_after_write[index] = false;
         let process = &self.processes[number];
         if process.unsure[index] {
-            return Err(format!("2: process {number} does not know what became of its write of alias {index}, and sends another"));
+            return Err(format!(
+                "2: process {number} does not know what became of its write of alias {index}, and sends another"
+            ));
         }
         if process.purpose.is_some() && !process.read[index] && step > 0 {
             return Err(format!("5: process {number} raises alias {index} and has not read it"));

@@ -3,10 +3,10 @@
 
 use rayon::prelude::*;
 
-use super::Report;
 use super::Failure;
+use super::Report;
 use super::fault::{Deed, Fault, Injection, Moment, Service, Signal};
-use super::scenario::{Conditions, Scenario, SettleFate, Setting};
+use super::scenario::{Conditions, Scenario, Setting, SettleFate};
 use super::trial::run;
 use crate::rollout::names::Weight;
 use crate::rollout::state::{Mutation, Purpose};
@@ -35,8 +35,7 @@ pub fn plans(aliases: usize) -> Vec<Scenario> {
 }
 
 /// Every way to die at a call.
-pub const CRASHES: [Fault; 3] =
-    [Fault::Dies(Moment::Before), Fault::Dies(Moment::Sent), Fault::Dies(Moment::After)];
+pub const CRASHES: [Fault; 3] = [Fault::Dies(Moment::Before), Fault::Dies(Moment::Sent), Fault::Dies(Moment::After)];
 
 /// Every single thing that can go wrong at a call.
 pub fn faults() -> Vec<Fault> {
@@ -60,8 +59,15 @@ pub fn faults() -> Vec<Fault> {
     }
     let purposes = [Purpose::Resume, Purpose::Abort, Purpose::Pause, Purpose::Promote, Purpose::PromoteFully];
     faults.extend(purposes.map(Fault::Another));
-    let signals =
-        [Signal::Back, Signal::Hold, Signal::Pause, Signal::Promote, Signal::PromoteFully, Signal::Leave, Signal::TimedOut];
+    let signals = [
+        Signal::Back,
+        Signal::Hold,
+        Signal::Pause,
+        Signal::Promote,
+        Signal::PromoteFully,
+        Signal::Leave,
+        Signal::TimedOut,
+    ];
     faults.extend(signals.map(Fault::Told));
     let deeds = [
         Deed::Describes,

@@ -7,19 +7,19 @@
 //! other people together. A run depends on nothing but its scenario.
 
 pub mod check;
+pub mod exhaustive;
 pub mod fault;
 pub mod history;
 pub mod process;
+pub mod random;
 pub mod run;
 pub mod scenario;
 pub mod sdk;
 pub mod setting;
-pub mod trial;
-pub mod world;
-pub mod exhaustive;
-pub mod random;
 #[cfg(test)]
 mod tests;
+pub mod trial;
+pub mod world;
 
 use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::scenario::Scenario;
 use super::trial::{Broken, Outcome, run};
-use crate::rollout::state::Mutation;
 use super::{Failure, Report};
+use crate::rollout::state::Mutation;
 
 /// More are not told: the first ones are looked at.
 const MOST_FAILURES: usize = 3;
@@ -62,7 +62,9 @@ fn failure(scenario: Scenario) -> Failure {
     let (scenario, outcome) = shrink(scenario);
     let broken = outcome.broken.unwrap_or_default();
     Failure {
-        command: format!("cargo run --release --example rollout-sim -- --layer machine --runs 1 --seed {seed}{mutation}"),
+        command: format!(
+            "cargo run --release --example rollout-sim -- --layer machine --runs 1 --seed {seed}{mutation}"
+        ),
         scenario,
         broken,
     }

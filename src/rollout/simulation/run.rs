@@ -16,9 +16,7 @@ use crate::rollout::analysis::alarms::{AlarmReading, AlarmState};
 use crate::rollout::journal::{self, Object, Record};
 use crate::rollout::names::Time;
 use crate::rollout::plan::Plan;
-use crate::rollout::state::{
-    Action, Event, Mutation, Phase, Purpose, State, Stop, What, Why, WriteTrouble, step,
-};
+use crate::rollout::state::{Action, Event, Mutation, Phase, Purpose, State, Stop, What, Why, WriteTrouble, step};
 
 /// How often time is told to a machine: often enough for its heartbeat.
 const TICK: Duration = Duration::from_secs(5);
@@ -283,9 +281,8 @@ impl Run {
         let who = Who::Process(index);
         match what {
             What::Looked(answer) => {
-                let reading = |wanted: AlarmState| {
-                    move |reading: &AlarmReading| reading.name == ALARM && reading.state == wanted
-                };
+                let reading =
+                    |wanted: AlarmState| move |reading: &AlarmReading| reading.name == ALARM && reading.state == wanted;
                 let alarms = answer.as_ref().map(|reading| reading.alarms.as_slice()).unwrap_or_default();
                 let good = answer.is_ok() && !alarms.iter().any(reading(AlarmState::Missing));
                 let alarm = alarms.iter().any(reading(AlarmState::Alarm));
@@ -519,7 +516,8 @@ impl Run {
             }
         }
         {
-            let paused = self.world.journal.as_ref().is_some_and(|object| matches!(object.state.phase, Phase::Paused { .. }));
+            let paused =
+                self.world.journal.as_ref().is_some_and(|object| matches!(object.state.phase, Phase::Paused { .. }));
             What::JournalLost { holder: "another".to_owned(), paused }
         }
     }
@@ -556,4 +554,3 @@ fn failed(action: &Action, refusal: Refusal) -> What {
     };
     setting::failed(action, error(), trouble())
 }
-

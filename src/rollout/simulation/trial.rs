@@ -101,9 +101,12 @@ fn finish(scenario: &Scenario, mut run: Run, way: Way) -> Result<End, Box<Broken
 /// What a person would come for, from what the journal says.
 fn next_purpose(run: &Run, way: Way, round: usize) -> Option<Purpose> {
     let object = run.world.journal.as_ref()?;
-    let adopts = || run.world.aliases().iter().enumerate().all(|(index, alias)| {
-        alias.seen.as_ref().is_some_and(|seen| object.state.may_adopt(index, &seen.content))
-    });
+    let adopts =
+        || {
+            run.world.aliases().iter().enumerate().all(|(index, alias)| {
+                alias.seen.as_ref().is_some_and(|seen| object.state.may_adopt(index, &seen.content))
+            })
+        };
     let purpose = match (&object.state.phase, way) {
         (Phase::Conflicted { .. }, Way::Resume) if round < ROUNDS / 2 && adopts() => Purpose::Adopt,
         (Phase::Conflicted { .. }, _) => Purpose::Force,
@@ -117,9 +120,10 @@ fn next_purpose(run: &Run, way: Way, round: usize) -> Option<Purpose> {
 /// Invariants 3, 4 and 7, from what the world has at the end.
 fn end(run: &Run) -> Result<End, String> {
     let world = &run.world;
-    let others = world.lines.iter().any(|line| {
-        line.who == Who::Person && matches!(line.what, Happened::Written { .. } | Happened::JournalGone)
-    });
+    let others = world
+        .lines
+        .iter()
+        .any(|line| line.who == Who::Person && matches!(line.what, Happened::Written { .. } | Happened::JournalGone));
     let gone = world.aliases().iter().enumerate().any(|(index, alias)| {
         alias.seen.is_none() || world.is_gone(index, alias.old) || world.is_gone(index, alias.new)
     });
@@ -154,7 +158,11 @@ fn end(run: &Run) -> Result<End, String> {
     }
     let end = end.unwrap_or(End::Others);
     let Some(state) = &world.retired else {
-        return if end == End::New { Err("7: it went to the new version without a journal".to_owned()) } else { Ok(end) };
+        return if end == End::New {
+            Err("7: it went to the new version without a journal".to_owned())
+        } else {
+            Ok(end)
+        };
     };
     let fits = match &state.phase {
         Phase::Succeeded => end == End::New,

@@ -18,9 +18,7 @@ const OLD_ERRORS: u64 = 5;
 impl World {
     /// The minutes of an alias from this one on, as they can be read now.
     pub fn minutes(&self, index: usize, from: i64) -> Vec<Minute> {
-        (from.max(self.now.minute() - 180)..self.now.minute())
-            .filter_map(|minute| self.minute(index, minute))
-            .collect()
+        (from.max(self.now.minute() - 180)..self.now.minute()).filter_map(|minute| self.minute(index, minute)).collect()
     }
 
     fn minute(&self, index: usize, minute: i64) -> Option<Minute> {
@@ -59,8 +57,10 @@ impl World {
         let alias = &self.aliases[index];
         let (mut old, mut new) = (0.0, 0.0);
         for sample in 0..SAMPLES {
-            let at = Time::of_minute(minute) + Duration::from_millis(u64::from((2 * sample + 1) * 60_000 / (2 * SAMPLES)));
-            let content = alias.past.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, content)| content.as_ref());
+            let at =
+                Time::of_minute(minute) + Duration::from_millis(u64::from((2 * sample + 1) * 60_000 / (2 * SAMPLES)));
+            let content =
+                alias.past.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, content)| content.as_ref());
             let share = |version: Version| content.map_or(0.0, |content| content.share(version).fraction());
             old += share(alias.old) / f64::from(SAMPLES);
             new += share(alias.new) / f64::from(SAMPLES);
