@@ -212,24 +212,28 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l sandbox -d 'Use
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l region -d 'AWS region, such as eu-central-1' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l profile -d 'Profile of ~/.aws/config' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
 json\t'For programs: JSON and nothing else'"
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -s V -l version -d 'Print version'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "plan" -d 'Say what a rollout would do: weights, earliest times, what judges it; changes nothing'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "start" -d 'Shift the alias to another version, and take it back when that is worse'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "status" -d 'Show the alias, the rollout under way and the last ones'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "resume" -d 'Carry on a rollout where a process left it'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "promote" -d 'Carry on a rollout over the pause that it waits at'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "abort" -d 'Take a rollout under way back to the old version'
-complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status resume promote abort rollback" -f -a "rollback" -d 'Go back to the version that served before, in one write of the alias'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "plan" -d 'Say what a rollout would do: weights, earliest times, what judges it; changes nothing'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "start" -d 'Shift the alias to another version, and take it back when that is worse'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "status" -d 'Show the alias, the rollout under way and the last ones'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "watch" -d 'Follow a rollout that is driven here or elsewhere, live on a terminal'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "pause" -d 'Stop a rollout at the weight that it has, whoever drives it'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "resume" -d 'Carry on a rollout where a process left it'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "promote" -d 'Carry on a rollout over the pause that it waits at'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "abort" -d 'Take a rollout under way back to the old version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "retry" -d 'Try again a version that was rolled back'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "history" -d 'Show the finished rollouts of an alias, the newest first, with verdict, evidence and times'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -f -a "rollback" -d 'Go back to the version that served before, in one write of the alias'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l function -d 'Function, by name or ARN' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
@@ -312,6 +316,7 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l timeout -d 'Wait so long for the end' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -323,6 +328,40 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from status" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from watch" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from pause" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l function -d 'Function, by name or ARN' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
@@ -366,6 +405,7 @@ json\t'For programs: JSON and nothing else'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l full -d 'To the whole traffic now, over all steps that are left'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from promote" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -394,6 +434,47 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from abort" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l strategy -d 'Another strategy than the last time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
+hold\t'Leave the weight as it is, to be resumed'
+ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -s y -l yes -d 'Yes, although it was rolled back'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l function -d 'Function, by name or ARN' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l alias -d 'Alias of the function' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l journal-bucket -d 'Bucket for the journal, in place of the managed one' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l config-file -d 'Configuration file [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l limit -d 'How many are shown at most' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from history" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l function -d 'Function, by name or ARN' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l alias -d 'Alias of the function' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l stack-name -d 'Stack whose alias it is [default: that of samconfig.toml]' -r
@@ -408,6 +489,7 @@ json\t'For programs: JSON and nothing else'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l pin -d 'Bring the stack\'s template to that version too, without asking'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'

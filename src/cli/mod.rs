@@ -98,6 +98,8 @@ fn failed(terminal: Terminal, error: &Error) -> Status {
     let (status, hints) = (error.status(), error.hints());
     if terminal.is_json() && !terminal.has_printed() {
         terminal.json(&serde_json::json!({
+            "schema": crate::ui::rollout::SCHEMA,
+            "type": "error",
             "error": { "message": error.to_string(), "hints": hints, "exit_status": status as u8 },
         }));
     }

@@ -26,6 +26,9 @@ pub struct Record {
     pub nonce: String,
     /// Who drives; nobody when it was left for a person.
     pub owner: Option<Owner>,
+    /// Who left it for a person: paused it, say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_by: Option<String>,
     /// When it began.
     pub started: Time,
     /// Everything else.
@@ -246,6 +249,7 @@ mod tests {
             id: "a1".to_owned(),
             nonce: "n".to_owned(),
             owner: None,
+            left_by: None,
             started: Time(5),
             state: State::new(plan, vec![alias]),
         }

@@ -12,6 +12,7 @@ pub mod command;
 pub mod content;
 pub mod driver;
 pub mod evidence;
+pub mod follow;
 pub mod journal;
 pub mod names;
 pub mod owner;

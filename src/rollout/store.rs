@@ -26,6 +26,7 @@ const UNANSWERED: usize = 8;
 pub struct Store {
     s3: S3,
     bucket: String,
+    name: Option<String>,
     pen: Arc<Mutex<Pen>>,
 }
 
@@ -89,7 +90,13 @@ pub enum ReadError {
 impl Store {
     /// The journals in the managed bucket.
     pub fn new(s3: S3, bucket: impl Into<String>) -> Self {
-        Self { s3, bucket: bucket.into(), pen: Arc::default() }
+        Self { s3, bucket: bucket.into(), name: None, pen: Arc::default() }
+    }
+
+    /// The same, written by somebody of this name: what is left for a person says by whom.
+    #[must_use]
+    pub fn signed(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// The bucket that they are in.
@@ -173,6 +180,7 @@ impl Store {
                 id: pen.id.clone(),
                 nonce: nonce(),
                 owner: owner.clone(),
+                left_by: self.name.clone().filter(|_| owner.is_none()),
                 started: pen.started,
                 state: state.clone(),
             };
@@ -330,6 +338,7 @@ impl Store {
             id: nonce(),
             nonce: nonce(),
             owner: None,
+            left_by: None,
             started: state.plan.created,
             state: state.clone(),
         };
@@ -360,6 +369,7 @@ impl Store {
             id: pen.id.clone(),
             nonce: nonce(),
             owner: None,
+            left_by: None,
             started: pen.started,
             state: state.clone(),
         };
@@ -425,6 +435,7 @@ impl Written {
 fn lost_to(record: &Record, own_name: &str) -> WriteError {
     let paused = matches!(record.state.phase, Phase::Paused { cause: PauseCause::Asked, .. }) && record.owner.is_none();
     let holder = record.owner.as_ref().map(|owner| owner.name.clone());
+    let holder = holder.or_else(|| record.left_by.clone());
     let holder = holder.unwrap_or_else(|| format!("a rollout that {own_name} did not begin"));
     WriteError::Lost { holder, paused }
 }

@@ -76,7 +76,7 @@ impl Verdict {
     /// The reason, where it did not succeed.
     pub fn reason(&self) -> Option<String> {
         match (&self.stop, &self.state.phase) {
-            (Stop::LostFence { paused: true, .. }, _) => Some("paused by another process".to_owned()),
+            (Stop::LostFence { holder, paused: true }, _) => Some(format!("paused by {holder}")),
             (Stop::LostFence { holder, .. }, _) => {
                 Some(format!("{holder} took the rollout over; this process touched nothing more"))
             }

@@ -9,3 +9,4 @@ pub mod report;
 pub mod rollout;
 pub mod sanitize;
 pub mod terminal;
+pub mod watch;

@@ -132,3 +132,227 @@ fn an_arn_of_another_region_is_not_taken_for_the_function_here() {
     let outcome = rollout(&project, &["rollback", "--function", arn, "--alias", "live", "--to-version", "1"]).run();
     outcome.expect(2).says("function hello is in us-east-1 by its ARN").says("add --region us-east-1");
 }
+
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::rollout::{QUIET, World, ended, whole};
+
+fn piped(command: crate::support::samara::Samara) -> Child {
+    let mut command = command.into_command();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_pause_stops_a_living_driver_and_any_process_carries_on() {
+    let world = World::new("60");
+    let driver = world.start_until("steps:10%:30m,50%:30m", 0.1);
+    let number = driver.id();
+    let paused = world.run(&["pause"]).expect(0).prints("is held at version 1 with 10% to version 2: paused");
+    let (status, said) = ended(driver);
+    assert_eq!(status, Some(6), "{said}");
+    let by = said.lines().find(|line| line.contains("paused by ")).unwrap_or_else(|| panic!("by whom? {said}"));
+    assert!(by.contains("(process ") && !by.contains(&format!("(process {number})")), "{by}");
+    assert!(said.contains("samara rollout promote --function hello --alias live"), "{said}");
+    assert_eq!(world.alias().1.get("2"), Some(&0.1), "{}", paused.stdout);
+    // Paused it stays, whoever looks.
+    world.run(&["pause"]).expect(0).prints("is held at");
+    world.run(&["status"]).expect(6).prints("ATTENTION: hello:live serves two versions").prints("paused");
+    world.run(&["watch"]).expect(6).prints("is held at");
+    let full = world.run(&["promote", "--full"]).expect(0);
+    full.says("the alias says version 2");
+    assert_eq!(world.alias(), whole("2"));
+    world.run(&["pause"]).expect(1).says("has no rollout under way");
+}
+
+#[test]
+fn a_watch_follows_what_is_driven_elsewhere_and_ends_as_it_does() {
+    let world = World::new("60");
+    let driver = world.start_until("canary:10%:2m", 0.1);
+    let waiting = piped(world.rollout(&["status", "--timeout", "2h", "--output", "json"]));
+    let watched = world.run(&["watch"]).expect(0);
+    assert_eq!(ended(driver).0, Some(0));
+    for told in ["the alias says version 1 with 10% to version 2", "driven by ", "serves version 2 to everybody"] {
+        assert!(watched.stdout.contains(told), "{told:?} is not in\n{}", watched.stdout);
+    }
+    let lines: Vec<&str> = watched.stdout.lines().collect();
+    assert_eq!(lines.iter().filter(|line| line.contains("the alias says version 2")).count(), 1, "each change once");
+    let (status, said) = ended(waiting);
+    assert_eq!(status, Some(0), "{said}");
+    // A rollout that is over is told of as well, with its status.
+    world.run(&["watch"]).expect(0).prints("serves version 2 to everybody");
+
+    world.set_alias("1", &[]);
+    let driver = world.start_until("canary:10%:30m", 0.1);
+    let watch = piped(world.rollout(&["watch", "--output", "json"]));
+    world.run(&["abort"]).expect(4);
+    assert_eq!(ended(driver).0, Some(5));
+    let (status, said) = ended(watch);
+    assert_eq!(status, Some(4), "{said}");
+    assert!(said.lines().filter(|line| line.starts_with('{')).all(|line| line.contains("\"schema\":1")), "{said}");
+    world.run(&["status", "--timeout", "1m"]).expect(4).prints("rolled back: aborted");
+}
+
+#[test]
+fn race_34_an_interrupted_view_leaves_the_rollout_alone() {
+    let world = World::new("60");
+    let driver = world.start_until("canary:10%:10m", 0.1);
+    let watch = piped(world.rollout(&["watch"]));
+    std::thread::sleep(Duration::from_millis(800));
+    let process = rustix::process::Pid::from_raw(i32::try_from(watch.id()).unwrap()).unwrap();
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    let (status, said) = ended(watch);
+    assert_eq!(status, Some(130), "{said}");
+    assert!(said.contains("the rollout goes on without it"), "{said}");
+    assert_eq!(world.alias().1.get("2"), Some(&0.1));
+    world.run(&["abort"]).expect(4);
+    assert_eq!(ended(driver).0, Some(5));
+}
+
+#[test]
+fn race_35_a_split_alias_that_nobody_drives_is_shouted() {
+    let world = World::new("60");
+    let mut driver = world.start_until("canary:10%:30m", 0.1);
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let status = world.run(&["status"]).expect(6);
+    assert!(status.stdout.starts_with("ATTENTION: hello:live serves two versions"), "{}", status.stdout);
+    world.run(&["status", "--timeout", "20s"]).expect(6);
+    world.run(&["abort"]).expect(4);
+    // By hand, without any rollout: the same.
+    world.set_alias("1", &[("3", 0.25)]);
+    world.run(&["status"]).expect(6).prints("ATTENTION").prints("samara rollout rollback");
+}
+
+#[test]
+fn what_was_rolled_back_is_in_the_history_and_is_tried_again_with_a_yes_of_its_own() {
+    let world = World::new("60");
+    world.run(&["retry", "--yes"]).expect(2).says("nothing was rolled back at hello:live");
+    world.run(&["history"]).expect(0).prints("hello:live has no finished rollout");
+    let driver = world.start_until("canary:10%:1m", 0.1);
+    world.run(&["abort"]).expect(4);
+    assert_eq!(ended(driver).0, Some(5));
+    let history = world.run(&["history", "--output", "json"]).expect(0).json();
+    assert_eq!(history["rollouts"][0]["outcome"], "rolled_back");
+    assert_eq!(history["rollouts"][0]["new_version"], "2");
+    world.run(&["history", "--limit", "1"]).expect(0).prints("version 1 to 2 by canary:10%:1m").prints("aborted");
+    world.run(&["history", "--limit", "0"]).expect(2).says("for example 20");
+    let refused = world.run(&["retry"]).expect(2).says("version 2 of hello:live was rolled back ");
+    let refused = refused.says("aborted").says("add --yes");
+    assert_eq!(world.alias(), whole("1"), "{}", refused.stderr);
+    world.run(&["retry", "--yes"]).expect(0).says("by canary:10%:1m").prints("serves version 2 to everybody");
+    assert_eq!(world.alias(), whole("2"));
+    let history = world.run(&["history", "--output", "json"]).expect(0).json();
+    let outcomes: Vec<&str> =
+        history["rollouts"].as_array().unwrap().iter().filter_map(|one| one["outcome"].as_str()).collect();
+    assert_eq!(outcomes, ["succeeded", "rolled_back"]);
+}
+
+#[test]
+fn race_04_a_rollback_needs_nothing_but_lambda_and_prints_the_command_that_does_it_by_hand() {
+    let world = World::new("60");
+    let down = |args: &[&str]| {
+        let mut command = world.rollout(args);
+        for service in ["S3", "CLOUDWATCH", "CLOUDFORMATION", "STS"] {
+            command = command.env(&format!("AWS_ENDPOINT_URL_{service}"), NOWHERE);
+        }
+        command
+    };
+    world.set_alias("2", &[]);
+    let began = Instant::now();
+    down(&["rollback", "--to-version", "1"]).run().expect(0).prints("hello:live is on version 1");
+    assert_eq!(world.alias(), whole("1"));
+    // With weights the main version is the one that served before.
+    world.set_alias("1", &[("2", 0.25)]);
+    down(&["rollback"]).run().expect(0).prints("hello:live is on version 1");
+    assert_eq!(world.alias(), whole("1"));
+    assert!(began.elapsed() < Duration::from_secs(60), "S3 is not waited for");
+    // With neither, and nothing that remembers: the candidates, with the command to paste.
+    world.set_alias("2", &[]);
+    let refused = down(&["rollback"]).run().expect(2);
+    let refused =
+        refused.says("CodeSha256").says("samara rollout rollback --function hello --alias live --to-version 3");
+    assert_eq!(world.alias(), whole("2"), "{}", refused.stderr);
+    // Lambda itself: the command for a person.
+    let denied = world.rollout(&["rollback", "--to-version", "9"]).run().expect(1);
+    denied.says("aws lambda update-alias --function-name hello --name live --function-version 9");
+}
+
+#[test]
+fn race_08_a_rollback_never_overwrites_what_somebody_else_made_of_the_alias() {
+    let world = World::new("60");
+    let driver = world.start_until("canary:10%:30m", 0.1);
+    world.set_alias("1", &[("3", 0.5)]);
+    assert_eq!(ended(driver).0, Some(5));
+    world.run(&["abort"]).expect(5);
+    assert_eq!(world.alias().1.get("3"), Some(&0.5));
+}
+
+#[test]
+fn race_16_an_alarm_that_fires_already_refuses_a_start_unless_it_is_ignored_by_name() {
+    let world = World::new("60");
+    let put = world
+        .cloudwatch
+        .put_metric_alarm()
+        .alarm_name("broken")
+        .namespace("Test")
+        .metric_name("Trouble")
+        .statistic(aws_sdk_cloudwatch::types::Statistic::Maximum)
+        .period(60)
+        .evaluation_periods(1)
+        .threshold(1.0)
+        .comparison_operator(aws_sdk_cloudwatch::types::ComparisonOperator::LessThanThreshold)
+        .treat_missing_data("breaching");
+    world.runtime.block_on(put.send()).unwrap();
+    let began = Instant::now();
+    let mut args = vec!["plan", "--to-version", "2", "--alarm", "broken"];
+    while world.run(&args).status != Some(1) {
+        assert!(began.elapsed() < Duration::from_secs(30), "the alarm never fires");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let refused = world.run(&args).expect(1).says("alarm broken is in ALARM already");
+    assert!(refused.stderr.contains("--ignore-alarm broken"), "{}", refused.stderr);
+    args[3] = "--ignore-alarm";
+    world.run(&args).expect(0).prints("alarm broken (ignored until it has been OK)");
+}
+
+#[test]
+fn race_15_an_alarm_without_data_is_shown_and_refuses_nothing() {
+    let world = World::new("60");
+    let put = world
+        .cloudwatch
+        .put_metric_alarm()
+        .alarm_name("young")
+        .namespace("Test")
+        .metric_name("Nothing")
+        .statistic(aws_sdk_cloudwatch::types::Statistic::Maximum)
+        .period(60)
+        .evaluation_periods(1)
+        .threshold(1.0)
+        .comparison_operator(aws_sdk_cloudwatch::types::ComparisonOperator::GreaterThanThreshold);
+    world.runtime.block_on(put.send()).unwrap();
+    let plan = world.run(&["plan", "--to-version", "2", "--alarm", "young"]).expect(0);
+    plan.says("alarm young has insufficient data");
+    // One that is not there at all is not OK (17).
+    world.run(&["plan", "--to-version", "2", "--alarm", "nobody"]).expect(1).says("there is no alarm nobody");
+}
+
+#[test]
+fn race_09_a_version_that_is_not_there_is_found_before_anything_moves() {
+    let world = World::new("60");
+    let delete = world.lambda.delete_function().function_name("hello").qualifier("2");
+    world.runtime.block_on(delete.send()).unwrap();
+    world.run(&["start", "--to-version", "2"]).expect(1).says("version 2 of hello does not exist");
+    let plan = world.run(&["plan", "--to-version", "3"]).expect(0);
+    plan.says("1 of the versions 1 to 3 of hello were deleted");
+    assert_eq!(world.alias(), whole("1"));
+}
+
+#[test]
+fn a_timeout_that_the_plan_cannot_meet_is_refused() {
+    let world = World::new("60");
+    let mut args = vec!["start", "--to-version", "2", "--strategy", "canary:10%:10m", "--timeout", "5m"];
+    args.extend(QUIET);
+    world.run(&args).expect(2).says("would be taken back after 5m").says("for example --timeout");
+    assert_eq!(world.alias(), whole("1"));
+}

@@ -15,7 +15,9 @@ use crate::rollout::state::Purpose;
 #[command(after_help = "\
 Examples:
   samara rollout abort --stack-name hello
-  samara rollout abort --function hello --alias live --force")]
+  samara rollout abort --function hello --alias live --force
+
+Exit statuses: 4 rolled back · 1 it could not be · 5 somebody else changed the alias")]
 pub(super) struct AbortArgs {
     #[command(flatten)]
     common: TakeOverArgs,

@@ -2,17 +2,21 @@
 
 mod abort;
 pub(crate) mod audience;
+mod history;
 mod notify;
 pub(crate) mod options;
+mod pause;
 mod plan;
 mod promote;
 mod resume;
+mod retry;
 mod rollback;
 pub(crate) mod signals;
 mod start;
 mod status;
 mod take_over;
 pub(crate) mod target;
+mod watch;
 
 use clap::{Args, Subcommand};
 
@@ -44,12 +48,20 @@ enum RolloutCommand {
     Start(Box<start::StartArgs>),
     /// Show the alias, the rollout under way and the last ones
     Status(status::StatusArgs),
+    /// Follow a rollout that is driven here or elsewhere, live on a terminal
+    Watch(watch::WatchArgs),
+    /// Stop a rollout at the weight that it has, whoever drives it
+    Pause(pause::PauseArgs),
     /// Carry on a rollout where a process left it
     Resume(resume::ResumeArgs),
     /// Carry on a rollout over the pause that it waits at
     Promote(promote::PromoteArgs),
     /// Take a rollout under way back to the old version
     Abort(abort::AbortArgs),
+    /// Try again a version that was rolled back
+    Retry(retry::RetryArgs),
+    /// Show the finished rollouts of an alias, the newest first, with verdict, evidence and times
+    History(history::HistoryArgs),
     /// Go back to the version that served before, in one write of the alias
     Rollback(rollback::RollbackArgs),
 }
@@ -63,6 +75,10 @@ pub fn run(context: &Context, args: RolloutArgs) -> Result<Status, Error> {
         RolloutCommand::Plan(args) => super::block_on(plan::run(context, *args))?,
         RolloutCommand::Start(args) => super::block_on(start::run(context, *args))?,
         RolloutCommand::Status(args) => super::block_on(status::run(context, args))?,
+        RolloutCommand::Watch(args) => watch::run(context, args),
+        RolloutCommand::Pause(args) => super::block_on(pause::run(context, args))?,
+        RolloutCommand::Retry(args) => super::block_on(retry::run(context, args))?,
+        RolloutCommand::History(args) => super::block_on(history::run(context, args))?,
         RolloutCommand::Resume(args) => super::block_on(resume::run(context, args))?,
         RolloutCommand::Promote(args) => super::block_on(promote::run(context, args))?,
         RolloutCommand::Abort(args) => super::block_on(abort::run(context, args))?,

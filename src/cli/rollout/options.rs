@@ -13,7 +13,7 @@ use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
 
 /// How it is shifted and judged.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How it is shifted and judged")]
 pub(crate) struct OptionArgs {
     /// AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m,

@@ -1,12 +1,13 @@
 //! `samara rollout plan`: what `start` would do. Changes nothing.
 
-use super::start::StartArgs;
+use super::start::{StartArgs, enough_time};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout;
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::store::Store;
+use crate::rollout::surroundings;
 use crate::ui::rollout as show;
 use crate::ui::sanitize::sanitize;
 
@@ -29,7 +30,14 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
             settle: None,
         },
     };
-    let prepared = rollout::prepare(&request, &services).await?;
+    let mut prepared = rollout::prepare(&request, &services).await?;
+    for alias in &prepared.plan.aliases {
+        let names = (&alias.id.function, &alias.id.alias);
+        let now = services.clock.now();
+        prepared.warnings.extend(surroundings::warnings(&target.aws, names, (alias.old, alias.new), now).await);
+    }
+    prepared.warnings.extend(surroundings::credentials(&target.aws, prepared.plan.shortest()).await);
+    enough_time(&prepared.plan, request.options.timeout)?;
     if context.terminal.is_json() {
         context.terminal.json(&show::plan_json(&prepared.plan, &prepared.warnings));
         return Ok(Status::Done);

@@ -17,7 +17,10 @@ use crate::rollout::state::Purpose;
 #[command(after_help = "\
 Examples:
   samara rollout resume --function hello --alias live
-  samara rollout resume --stack-name hello --adopt")]
+  samara rollout resume --stack-name hello --adopt
+
+Exit statuses: 0 the new version serves · 1 failed · 4 rolled back · 5 somebody else has or changed the
+alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     common: TakeOverArgs,

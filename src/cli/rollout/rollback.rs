@@ -7,35 +7,50 @@ use serde_json::json;
 
 use super::signals;
 use super::target::{Target, TargetArgs};
+use crate::aws::cloudformation::StackResource;
 use crate::aws::lambda::Configuration;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::deploy::live::Live;
+use crate::deploy::{self};
 use crate::rollout::content::Content;
 use crate::rollout::names::{NotA, Version};
 use crate::rollout::run::{Progress, Services};
 use crate::rollout::state::Purpose;
 use crate::rollout::{self, RolledBack};
+use crate::ui::prompt;
 use crate::ui::rollout as show;
 
 /// Go back to the version that served before, in one write of the alias
 ///
 /// A rollout under way is taken back. With two versions on the alias, or with --to-version, this needs
 /// Lambda alone: it works when S3, CloudWatch and CloudFormation are all down. Alarms are never asked.
+/// The stack's template still says the newer version afterwards: on a terminal it is offered to bring it
+/// in line, with --pin it is done, and the next deploy does it otherwise.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   samara rollout rollback --stack-name hello
-  samara rollout rollback --function hello --alias live --to-version 7")]
+  samara rollout rollback --function hello --alias live --to-version 7
+  samara rollout rollback --stack-name hello --pin
+
+Exit statuses: 0 the older version serves · 1 the alias could not be written; the command that does it by
+hand is printed · 2 it is not known what to go back to · 5 somebody changed the alias at the same moment")]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Version to go back to [default: the one that served before the last rollout]
     #[arg(long, value_name = "VERSION")]
     to_version: Option<Version>,
+    /// Bring the stack's template to that version too, without asking
+    #[arg(long)]
+    pin: bool,
 }
 
 /// The journal is asked for no longer than this: going back does not wait for S3.
 const JOURNAL_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a stack that is busy is waited for.
+const PIN_PATIENCE: Duration = Duration::from_secs(1800);
 /// Candidates that are listed when it is not known what to go back to.
 const LISTED: usize = 5;
 
@@ -59,7 +74,7 @@ pub(super) async fn run(context: &Context, args: RollbackArgs) -> Result<Status,
         return abort(context, &target, services, args.to_version).await;
     }
     let services = services.map(|(services, _)| services);
-    point_back(context, &target, services.as_ref(), args.to_version).await
+    point_back(context, &target, services.as_ref(), &args).await
 }
 
 /// The services, and whether a rollout is under way.
@@ -102,12 +117,12 @@ async fn point_back(
     context: &Context,
     target: &Target,
     services: Option<&Services>,
-    to: Option<Version>,
+    args: &RollbackArgs,
 ) -> Result<Status, Error> {
     let driver = target.driver();
     let no_alias = || rollout::Error::NoAlias { function: target.id.function.clone(), alias: target.id.alias.clone() };
     let seen = driver.read().await?.ok_or_else(no_alias)?;
-    let to = match to {
+    let to = match args.to_version {
         Some(to) => to,
         None => before(target, services, &seen.content).await?,
     };
@@ -124,12 +139,61 @@ async fn point_back(
             Err(_) => context.terminal.warn("the journal's history lacks this rollback: S3 does not answer"),
         }
     }
+    if done.from != done.to {
+        offer_pin(context, target, services, args.pin).await;
+    }
     Ok(Status::Done)
+}
+
+/// The stack's template still says the other version. Whatever comes of this, traffic is right.
+async fn offer_pin(context: &Context, target: &Target, services: Option<&Services>, yes: bool) {
+    if !yes && !context.may_ask() {
+        return;
+    }
+    let (Some(services), Some(stack)) = (services, stack_of(target, services).await) else { return };
+    match pin(context, target, services, &stack, yes).await {
+        Ok(()) => {}
+        Err(error) => context.terminal.warn(format_args!("stack {stack} was not brought in line: {error}")),
+    }
+}
+
+/// The stack that was named, or that the last rollout belonged to.
+async fn stack_of(target: &Target, services: Option<&Services>) -> Option<String> {
+    if let Some(stack) = &target.stack {
+        return Some(stack.clone());
+    }
+    let history = services?.store.history(&target.id, 10).await.ok()?;
+    history.iter().find_map(|record| Some(record.state.plan.settle.as_ref()?.stack.clone()))
+}
+
+async fn pin(context: &Context, target: &Target, services: &Services, stack: &str, yes: bool) -> Result<(), Error> {
+    let terminal = context.terminal;
+    let sink = |_: deploy::Event| {};
+    let Some(live) = Live::look(&target.aws, stack, PIN_PATIENCE, &sink).await? else { return Ok(()) };
+    let is_this = |resource: &&StackResource| {
+        resource.kind == "AWS::Lambda::Alias"
+            && resource.physical_id.as_deref().is_some_and(|arn| arn.ends_with(&format!(":function:{}", target.id)))
+    };
+    let ids: Vec<&str> = live.resources.iter().filter(is_this).map(|resource| resource.logical_id.as_str()).collect();
+    let differs = live.out_of_step(&target.aws, ids).await?;
+    let Some(one) = differs.first() else { return Ok(()) };
+    if !yes {
+        terminal.warn(one.message());
+        let question =
+            format!("Bring the template of stack {stack} to version {}? No traffic moves", one.alias.version);
+        let answer = prompt::confirm(terminal, &question, true);
+        if !answer.map_err(|error| Error::Usage(error.to_string()))? {
+            return Ok(());
+        }
+    }
+    terminal.status("Pinning", format_args!("stack {stack} to version {}", one.alias.version));
+    deploy::pin::pin(&target.aws, services.store.bucket(), &live, &differs, PIN_PATIENCE, &sink).await?;
+    Ok(())
 }
 
 fn tell(context: &Context, target: &Target, done: &RolledBack) {
     if context.terminal.is_json() {
-        context.terminal.json(&json!({"schema": 1, "alias": target.name(), "from": done.from, "to": done.to}));
+        context.terminal.json(&json!({"schema": show::SCHEMA, "type": "rollback", "function": target.id.function, "alias": target.id.alias, "from": done.from, "to": done.to}));
         return;
     }
     if done.from == done.to {

@@ -1,5 +1,7 @@
 //! `samara rollout start`, and what `plan` shares with it.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::audience::{Audience, Lines, TellArgs};
@@ -9,7 +11,9 @@ use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::deploy::samconfig::Section;
-use crate::rollout::names::Version;
+use crate::rollout::names::{Version, show_duration};
+use crate::rollout::plan::Plan;
+use crate::rollout::surroundings;
 use crate::rollout::{self, Request};
 
 /// Shift the alias to another version, and take it back when that is worse
@@ -62,6 +66,21 @@ impl StartArgs {
     }
 }
 
+/// A rollout that would be taken back for want of time, however good the new version is, is not begun.
+pub(super) fn enough_time(plan: &Plan, timeout: Option<Duration>) -> Result<(), Error> {
+    let shortest = plan.shortest();
+    match timeout.filter(|timeout| *timeout < shortest) {
+        None => Ok(()),
+        Some(timeout) => Err(Error::Usage(format!(
+            "the rollout takes {} at least and would be taken back after {}: give it more time, for example --timeout \
+             {}, or a shorter strategy",
+            show_duration(shortest),
+            show_duration(timeout),
+            show_duration(shortest * 2)
+        ))),
+    }
+}
+
 async fn newest(target: &Target) -> Result<Version, Error> {
     let versions = target.aws.lambda().versions(target.id.function.as_str()).await?;
     let newest = versions.iter().filter_map(|version| version.version.parse::<Version>().ok()).max();
@@ -77,7 +96,9 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     let (target, request) = args.request(context, &section).await?;
     let services = target.services_with_bucket(context).await?;
     rollout::ensure_free(&services, std::slice::from_ref(&target.id)).await?;
-    let prepared = rollout::prepare(&request, &services).await?;
+    let mut prepared = rollout::prepare(&request, &services).await?;
+    enough_time(&prepared.plan, request.options.timeout)?;
+    prepared.warnings.extend(surroundings::credentials(&target.aws, prepared.plan.shortest()).await);
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);

@@ -7,14 +7,15 @@ use clap::Args;
 use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, choice, or, text};
 use super::signals;
-use super::target::TargetArgs;
+use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout::codedeploy;
 use crate::rollout::names::parse_timeout;
 use crate::rollout::plan::Engine;
-use crate::rollout::run::Progress;
+use crate::rollout::run::{Progress, Services, Verdict};
 use crate::rollout::state::Purpose;
+use crate::rollout::store::Found;
 use crate::rollout::{self};
 
 /// What they have in common.
@@ -49,21 +50,33 @@ pub(super) async fn run(
         false => or(&args.timeout, || text(&section, "timeout", parse_timeout))?,
     };
     let target = args.target.resolve(context, &section).await?;
-    let no_rollout = || rollout::Error::NoRollout { alias: target.name() };
-    let services = target.services(context).await?.ok_or_else(no_rollout)?;
-    let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
-    let plan = found.record.state.plan.clone();
+    let (services, found) = target.under_way(context).await?;
+    let verdict = drive(context, &target, &services, &found, purpose, (timeout, on_interrupt), &tell).await?;
+    Ok(verdict.outcome().into())
+}
+
+/// Takes over what was found, drives it to its end, and tells of it.
+pub(super) async fn drive(
+    context: &Context,
+    target: &Target,
+    services: &Services,
+    found: &Found,
+    purpose: Purpose,
+    (timeout, on_interrupt): (Option<Duration>, Option<OnInterrupt>),
+    tell: &TellArgs,
+) -> Result<Verdict, Error> {
+    let plan = &found.record.state.plan;
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
-    let audience = Audience::new(context, &tell, &plan, Lines::People)?;
+    let audience = Audience::new(context, tell, plan, Lines::People)?;
     let sink = |progress: Progress| audience.hear(&progress);
     let verdict = match plan.engine {
-        Engine::Alias => rollout::take_over(&target.id, purpose, timeout, &services, &mut receiver, &sink).await?,
+        Engine::Alias => rollout::take_over(&target.id, purpose, timeout, services, &mut receiver, &sink).await?,
         Engine::CodeDeploy => {
             let (aws, id) = (&target.aws, &target.id);
-            codedeploy::run::take_over(aws, id, purpose, timeout, &services, &mut receiver, &sink).await?
+            codedeploy::run::take_over(aws, id, purpose, timeout, services, &mut receiver, &sink).await?
         }
     };
-    audience.end(&verdict, &services).await;
-    Ok(verdict.outcome().into())
+    audience.end(&verdict, services).await;
+    Ok(verdict)
 }

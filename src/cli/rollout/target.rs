@@ -17,7 +17,8 @@ use crate::rollout::names::{AliasId, AliasName, FunctionName, FunctionRef, parse
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::settle::StackSettle;
-use crate::rollout::store::Store;
+use crate::rollout::store::{Found, Store};
+use crate::rollout::{self};
 
 /// Whose credentials these are is asked for no longer than this.
 const IDENTITY_PATIENCE: Duration = Duration::from_secs(5);
@@ -187,6 +188,14 @@ impl Target {
         self.id.to_string()
     }
 
+    /// Everything that is needed to carry on, take back or look at what is under way.
+    pub(super) async fn under_way(&self, context: &Context) -> Result<(Services, Found), Error> {
+        let no_rollout = || rollout::Error::NoRollout { alias: self.name() };
+        let services = self.services(context).await?.ok_or_else(no_rollout)?;
+        let found = services.store.find(&self.id).await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
+        Ok((services, found))
+    }
+
     /// The alias through Lambda alone.
     pub(super) fn driver(&self) -> Driver {
         Driver::new(self.aws.lambda(), self.id.clone(), self.clock.clone())
@@ -216,12 +225,13 @@ impl Target {
         let user = context.env("USER").or_else(|| context.env("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = Some(host.trim().to_owned()).filter(|host| !host.is_empty()).or_else(|| context.env("HOSTNAME"));
+        let me = owner::this_process(&user, host.as_deref().unwrap_or("this machine"));
         Services {
             lambda: self.aws.lambda(),
             cloudwatch: self.aws.cloudwatch(),
-            store: Store::new(self.aws.s3(), bucket),
+            store: Store::new(self.aws.s3(), bucket).signed(&me.name),
             clock: self.clock.clone(),
-            me: owner::this_process(&user, host.as_deref().unwrap_or("this machine")),
+            me,
             settle: Some(Arc::new(StackSettle::new(self.aws.clone(), bucket, Arc::new(|_| {})))),
         }
     }

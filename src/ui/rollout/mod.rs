@@ -1,5 +1,8 @@
 //! What a rollout looks like: lines on standard error while it runs, the verdict at the end.
 
+pub mod history;
+pub mod status;
+
 use serde_json::json;
 
 use crate::rollout::names::Time;
@@ -8,8 +11,8 @@ use crate::rollout::run::{Progress, Verdict};
 use crate::rollout::state::{Happening, Phase};
 use crate::rollout::verdict::{happening_words, of_alias, standing_words};
 
-use super::sanitize::sanitize;
-use super::terminal::Terminal;
+use crate::ui::sanitize::sanitize;
+use crate::ui::terminal::Terminal;
 
 /// The version of everything that rollout commands print with `--output json` (docs/json.md). It rises
 /// when a field goes or changes its meaning, not when one is added.
