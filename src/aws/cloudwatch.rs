@@ -13,6 +13,8 @@ use super::{Aws, Error};
 const SERVICE: &str = "cloudwatch";
 /// An hour of fifty series is one page; a day is not asked for.
 const MOST_PAGES: usize = 50;
+/// `GetMetricData` takes so many queries at once.
+const QUERIES_AT_ONCE: usize = 500;
 /// `DescribeAlarms` takes so many names at once.
 const NAMES_AT_ONCE: usize = 100;
 
@@ -80,8 +82,21 @@ impl CloudWatch {
         start_s: i64,
         end_s: i64,
     ) -> Result<BTreeMap<String, BTreeMap<i64, f64>>, Error> {
+        let mut found = BTreeMap::new();
+        for series in series.chunks(QUERIES_AT_ONCE) {
+            self.read_series(series, start_s, end_s, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn read_series(
+        &self,
+        series: &[Series],
+        start_s: i64,
+        end_s: i64,
+        found: &mut BTreeMap<String, BTreeMap<i64, f64>>,
+    ) -> Result<(), Error> {
         let queries: Vec<MetricDataQuery> = series.iter().map(query).collect();
-        let mut found: BTreeMap<String, BTreeMap<i64, f64>> = BTreeMap::new();
         let mut token = None;
         for _ in 0..MOST_PAGES {
             let answer = self
@@ -108,7 +123,7 @@ impl CloudWatch {
                 break;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// `DescribeAlarms` of these names, composite ones too. One that is not there is left out.

@@ -40,12 +40,7 @@ fn state(id: &AliasId, (old, new): (Version, Version), new_code_sha256: Option<S
             new,
             new_code_sha256,
             strategy: Strategy::AllAtOnce,
-            criteria: Criteria {
-                alpha: Defaults::ALPHA,
-                limits: Vec::new(),
-                baseline: Baseline { phi: 1.0, ..Baseline::default() },
-                timeout_s: 0,
-            },
+            criteria: Criteria::new(Defaults::ALPHA, Baseline::default(), 0),
         }],
         alarms: Vec::new(),
         ignored_alarms: Vec::new(),

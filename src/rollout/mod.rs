@@ -35,8 +35,7 @@ use crate::aws;
 use crate::hint::Hint;
 
 use analysis::alarms::{AlarmReading, AlarmState};
-use analysis::limits::Limit;
-use analysis::{Baseline, Criteria};
+use analysis::{Baseline, Criteria, Limit, Metric};
 use content::{Content, Seen};
 use driver::alias::by_hand;
 use names::{AliasId, AliasName, FunctionName, Time, Version};
@@ -83,6 +82,8 @@ pub struct Options {
     pub ignored_alarms: Vec<String>,
     /// The user's limits.
     pub limits: Vec<Limit>,
+    /// Custom metrics that the versions are compared by.
+    pub metrics: Vec<Metric>,
     /// How long it is watched at 100 %; zero for not at all.
     pub bake: Duration,
     /// A step lasts until the new version served so many requests …
@@ -109,6 +110,7 @@ impl Default for Options {
             alarms: Vec::new(),
             ignored_alarms: Vec::new(),
             limits: Vec::new(),
+            metrics: Vec::new(),
             bake: Defaults::BAKE,
             min_requests: Defaults::MIN_REQUESTS,
             max_hold: Defaults::MAX_HOLD,
@@ -286,6 +288,10 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         .collect();
     let is_checked = hooks.iter().any(|hook| hook.when == HookTime::BeforeTraffic);
     let unless_told = if is_checked { OnNoData::Continue } else { OnNoData::Hold };
+    let functions = aliases.len();
+    for alias in &mut aliases {
+        alias.criteria.functions = functions;
+    }
     let plan = Plan {
         engine: Engine::Alias,
         aliases,
@@ -323,7 +329,14 @@ async fn prepare_alias(
     })?;
     let (facts, baseline) = tokio::join!(
         driver.facts(seen.content.clone(), old, *new),
-        evidence::baseline(&services.cloudwatch, &id.function, &id.alias, now),
+        evidence::baseline(
+            &services.cloudwatch,
+            &id.function,
+            &id.alias,
+            old,
+            analysis::extras(&options.metrics, &options.limits),
+            now
+        ),
     );
     let (facts, unknown) = facts?;
     warnings.extend(unknown);
@@ -348,7 +361,11 @@ async fn prepare_alias(
         new: *new,
         new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
         strategy: strategy.clone(),
-        criteria: Criteria { alpha: Defaults::ALPHA, limits: options.limits.clone(), baseline, timeout_s },
+        criteria: Criteria {
+            limits: options.limits.clone(),
+            metrics: options.metrics.clone(),
+            ..Criteria::new(Defaults::ALPHA, baseline, timeout_s)
+        },
     };
     Ok(PreparedAlias { plan, seen })
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::analysis::sequential::{Parameters, resolution};
 use super::analysis::{ALPHA, Criteria, METRIC_DELAY};
 use super::content::Content;
 use super::names::{AliasId, Time, Version, Weight, show_duration};
@@ -250,29 +249,20 @@ impl AliasPlan {
     /// when it could not tell anything.
     pub fn resolution(&self) -> Option<f64> {
         let step = self.strategy.steps().first().copied()?;
-        let baseline = &self.criteria.baseline;
-        let minutes = (step.hold.as_secs_f64() / 60.0).max(1.0);
-        let n = baseline.n as f64 / 60.0 * minutes;
-        let (new_n, old_n) = (n * step.weight.fraction(), n * (1.0 - step.weight.fraction()));
-        if new_n < 1.0 {
-            return None;
-        }
-        let rate = baseline.errors as f64 / (baseline.n as f64).max(1.0);
-        let parameters = Parameters::errors(self.criteria.alpha, baseline.phi.max(1.0));
-        let noticed = resolution(&parameters, old_n, old_n * rate, new_n, 0.6);
-        (noticed <= 1.0).then_some((noticed - rate).max(0.0))
+        self.criteria.notices_in_step(step.weight.fraction(), step.hold.as_secs()).more()
     }
 
     fn describe_resolution(&self) -> String {
         match (self.strategy.steps().first(), self.resolution()) {
             (None, _) => "nothing to compare with: only the bake at 100 % and the alarms judge".to_owned(),
             (Some(_), Some(points)) => format!(
-                "{} would notice +{:.1} points of errors or more at the last hour's traffic",
+                "{} would notice +{:.*} points of errors or more at the last hour's traffic",
                 self.strategy,
+                if points < 0.0095 { 2 } else { 1 },
                 points * 100.0
             ),
             (Some(_), None) => format!(
-                "{} requests in the last hour: the first step alone cannot tell a worse version",
+                "cannot tell at this traffic ({} requests in the last hour) whether the new version is worse in the first step",
                 self.criteria.baseline.n
             ),
         }
@@ -655,7 +645,7 @@ pub(super) mod tests {
                 new: "8".parse().unwrap(),
                 new_code_sha256: None,
                 strategy: strategy.parse().unwrap(),
-                criteria: Criteria { alpha: ALPHA, limits: Vec::new(), baseline, timeout_s: 30 },
+                criteria: Criteria::new(ALPHA, baseline, 30),
             }],
             alarms: vec!["errors".to_owned()],
             ignored_alarms: Vec::new(),

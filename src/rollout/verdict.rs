@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::analysis::{Reason, Standing, Stream, Tally};
+use super::analysis::Standing;
 use super::content::Content;
 use super::driver::alias::by_hand;
 use super::names::{Time, Version, show_duration};
@@ -337,7 +337,7 @@ pub fn pause_words(cause: PauseCause) -> &'static str {
 /// Why it goes back.
 pub fn why_words(why: &Why) -> String {
     match why {
-        Why::Evidence { reason, .. } => reason_words(reason),
+        Why::Evidence { reason, .. } => reason.words(),
         Why::Check { what, reason } => format!("{what} failed: {reason}"),
         Why::Alarm { alarm } if alarm.reason.is_empty() => format!("alarm {} went to ALARM", alarm.name),
         Why::Alarm { alarm } => format!("alarm {} went to ALARM ({})", alarm.name, alarm.reason),
@@ -353,76 +353,9 @@ pub fn why_words(why: &Why) -> String {
     }
 }
 
-fn reason_words(reason: &Reason) -> String {
-    match reason {
-        Reason::Worse { stream, old, new, evidence, bound } => {
-            let what = if *stream == Stream::Latency { "slow: " } else { "errors: " };
-            format!(
-                "{what}new {}, old {}; evidence {} against a bound of {}",
-                share(*new),
-                share(*old),
-                number(*evidence),
-                number(*bound)
-            )
-        }
-        Reason::WorseThanBefore { new, bar, evidence, bound } => format!(
-            "errors: {} at 100 %, where {:.1} % is the most it may have; evidence {} against a bound of {}",
-            share(*new),
-            bar * 100.0,
-            number(*evidence),
-            number(*bound)
-        ),
-        Reason::Limit { limit, new, evidence, bound } => format!(
-            "the limit {limit} is broken: {}; evidence {} against a bound of {}",
-            share(*new),
-            number(*evidence),
-            number(*bound)
-        ),
-    }
-}
-
 /// Where the evidence stands, in a line.
 pub fn standing_words(standing: &Standing) -> String {
-    if standing.minutes == 0 {
-        return "no minute is complete yet".to_owned();
-    }
-    format!(
-        "errors: new {}, old {}; evidence {} against a bound of {}",
-        share(standing.new),
-        share(standing.old),
-        number(standing.evidence),
-        number(standing.bound)
-    )
-}
-
-/// `4.1 % of 412`.
-fn share(tally: Tally) -> String {
-    if tally.n == 0 {
-        return "no requests".to_owned();
-    }
-    let percent = tally.x as f64 * 100.0 / tally.n as f64;
-    #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
-    let n = number(tally.n as f64);
-    if percent > 0.0 && percent < 0.1 { format!("{percent:.2} % of {n}") } else { format!("{percent:.1} % of {n}") }
-}
-
-/// `1,340`; two digits below ten; beyond a million the power of ten.
-fn number(value: f64) -> String {
-    if value >= 1e9 {
-        return format!("{value:.0e}");
-    }
-    if value < 10.0 && value.fract() != 0.0 {
-        return format!("{value:.2}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    standing.words()
 }
 
 /// What happened, in a line.
@@ -489,25 +422,4 @@ pub fn happening_words(what: &Happening, plan: &Plan) -> String {
 /// When, for a log line.
 pub fn clock_words(at: Time) -> String {
     at.clock()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evidence_is_told_with_its_numbers() {
-        let reason = Reason::Worse {
-            stream: Stream::Errors,
-            old: Tally { n: 3710, x: 7 },
-            new: Tally { n: 412, x: 17 },
-            evidence: 1340.4,
-            bound: 100.0,
-        };
-        insta::assert_snapshot!(reason_words(&reason), @"errors: new 4.1 % of 412, old 0.2 % of 3,710; evidence 1,340 against a bound of 100");
-        assert_eq!(
-            [0.43, 12.0, 999_999.0, 1_234_567.0, 3e120].map(number),
-            ["0.43", "12", "999,999", "1,234,567", "3e120"]
-        );
-    }
 }

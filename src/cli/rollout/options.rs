@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::deploy::samconfig::{self, Section};
 use crate::rollout::Options;
-use crate::rollout::analysis::limits::Limit;
+use crate::rollout::analysis::{Limit, Metric};
 use crate::rollout::names::{NotA, parse_alarm, parse_count, parse_duration, parse_timeout, show_duration};
 use crate::rollout::plan::{Defaults, OnNoData, OnOutage};
 use crate::rollout::strategy::Strategy;
@@ -26,9 +26,14 @@ pub(crate) struct OptionArgs {
     /// Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
     pub(crate) ignore_alarm: Vec<String>,
-    /// Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated
+    /// Bound on the new version: errors=1%, throttles=1%, spillover=1%, slower:800ms=5%,
+    /// iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated
     #[arg(long, value_name = "LIMIT")]
     pub(crate) limit: Vec<Limit>,
+    /// Custom metric that the versions are compared by, with {version} in a dimension's value:
+    /// Shop/Failures?version={version}; may be repeated
+    #[arg(long, value_name = "METRIC", value_parser = Metric::to_compare)]
+    pub(crate) metric: Vec<Metric>,
     /// How long it is watched at 100 % [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_bake")]
     pub(crate) bake: Option<Duration>,
@@ -118,6 +123,13 @@ impl OptionArgs {
                 limit.push(text.parse().map_err(|error: NotA| section.error_at("limit", error.to_string()))?);
             }
         }
+        let mut metric = self.metric.clone();
+        if metric.is_empty() {
+            for text in list(&[], "metric")? {
+                let read = Metric::to_compare(&text).map_err(|error| section.error_at("metric", error.to_string()));
+                metric.push(read?);
+            }
+        }
         let (mut bake, mut no_bake) = (self.bake, self.no_bake);
         if bake.is_none() && !no_bake {
             bake = text(section, "bake", parse_duration)?;
@@ -131,6 +143,7 @@ impl OptionArgs {
             alarm: alarms(&self.alarm, "alarm")?,
             ignore_alarm: alarms(&self.ignore_alarm, "ignore_alarm")?,
             limit,
+            metric,
             bake,
             no_bake,
             min_requests: or(&self.min_requests, || section.integer("min_requests"))?,
@@ -147,6 +160,7 @@ impl OptionArgs {
             ("alarm", self.alarm.clone()),
             ("ignore_alarm", self.ignore_alarm.clone()),
             ("limit", self.limit.iter().map(ToString::to_string).collect()),
+            ("metric", self.metric.iter().map(ToString::to_string).collect()),
         ];
         for (key, items) in lists.into_iter().filter(|(_, items)| !items.is_empty()) {
             parameters.insert(key, Value::List(items.iter().map(|item| Node::from(item.as_str())).collect()));
@@ -179,6 +193,7 @@ impl OptionArgs {
             alarms: self.alarms(),
             ignored_alarms: self.ignore_alarm.clone(),
             limits: self.limit.clone(),
+            metrics: self.metric.clone(),
             bake,
             min_requests: self.min_requests.unwrap_or(Defaults::MIN_REQUESTS),
             max_hold: self.max_hold.unwrap_or(Defaults::MAX_HOLD),

@@ -69,8 +69,8 @@ pub struct Found {
 pub async fn before(id: &AliasId, services: &Services) -> Result<Before, Error> {
     let no_alias = || Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() };
     let seen = services.driver(id).read().await?.ok_or_else(no_alias)?;
-    let old = seen.content.version.parse()?;
-    let baseline = evidence::baseline(&services.cloudwatch, &id.function, &id.alias, services.clock.now()).await?;
+    let old: Version = seen.content.version.parse()?;
+    let baseline = evidence::baseline(&services.cloudwatch, &id.function, &id.alias, old, Vec::new(), services.clock.now()).await?;
     Ok(Before { id: id.clone(), seen, old, baseline })
 }
 
@@ -102,10 +102,9 @@ pub async fn plan(
         new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
         strategy,
         criteria: Criteria {
-            alpha: Defaults::ALPHA,
             limits: options.limits.clone(),
-            baseline: baseline.clone(),
-            timeout_s,
+            metrics: options.metrics.clone(),
+            ..Criteria::new(Defaults::ALPHA, baseline.clone(), timeout_s)
         },
     };
     Ok(Some(Plan {

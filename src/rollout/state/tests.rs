@@ -118,13 +118,14 @@ impl World {
         let content = self.writes.iter().rev().find(|(at, ..)| *at <= middle).map(|(_, content, _)| content);
         let share = content.map_or(Weight::ZERO, |content| content.share(plan.new)).fraction();
         let (n, new_n) = (600.0, (600.0 * share).round());
-        let counts = |n: f64, errors: u64| (n > 0.0).then_some(Counts { n: n as u64, errors, slow: Vec::new() });
+        let counts = |n: f64, errors: u64| (n > 0.0).then_some(Counts { n: n as u64, errors, ..Counts::default() });
         let split = share > 0.0 && share < 1.0;
         Minute {
             minute,
             old: split.then(|| counts(n - new_n, 3)).flatten(),
             new: counts(new_n, new_n as u64 * self.script.new_errors / 1000),
             throttles: 0,
+            extra: Vec::new(),
             whole: share == 1.0,
         }
     }
