@@ -194,6 +194,7 @@ impl Run {
             id: "a".to_owned(),
             nonce: "b".to_owned(),
             owner: None,
+            left_by: None,
             started: self.world.start,
             state: state.clone(),
         };
