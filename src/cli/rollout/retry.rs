@@ -142,6 +142,7 @@ fn as_planned(plan: &Plan) -> Request {
             alarms: plan.alarms.clone(),
             ignored_alarms: plan.ignored_alarms.clone(),
             limits: plan.first().map(|alias| alias.criteria.limits.clone()).unwrap_or_default(),
+            metrics: plan.first().map(|alias| alias.criteria.metrics.clone()).unwrap_or_default(),
             bake: Duration::from_secs(plan.bake_s),
             min_requests: plan.min_requests,
             max_hold: Duration::from_secs(plan.max_hold_s),

@@ -70,7 +70,9 @@ pub async fn before(id: &AliasId, services: &Services) -> Result<Before, Error> 
     let no_alias = || Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() };
     let seen = services.driver(id).read().await?.ok_or_else(no_alias)?;
     let old: Version = seen.content.version.parse()?;
-    let baseline = evidence::baseline(&services.cloudwatch, &id.function, &id.alias, old, Vec::new(), services.clock.now()).await?;
+    let baseline =
+        evidence::baseline(&services.cloudwatch, &id.function, &id.alias, old, Vec::new(), services.clock.now())
+            .await?;
     Ok(Before { id: id.clone(), seen, old, baseline })
 }
 

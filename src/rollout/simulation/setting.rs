@@ -26,7 +26,7 @@ pub fn plan(scenario: &Scenario) -> Plan {
         new: known("8"),
         new_code_sha256: None,
         strategy: known(strategy),
-        criteria: Criteria { alpha: ALPHA, limits: Vec::new(), baseline: baseline.clone(), timeout_s: 30 },
+        criteria: Criteria { functions: setting.strategies.len(), ..Criteria::new(ALPHA, baseline.clone(), 30) },
     });
     let hooks = setting.hooks.iter().map(|(before, alias)| Hook {
         alias: *alias,

@@ -38,7 +38,7 @@ impl World {
             let errors = n * per_thousand / 1000;
             // The errors come first, the successes a moment later.
             let n = if half { errors.max(n / 2) } else { n };
-            (n > 0).then_some(Counts { n, errors, slow: Vec::new() })
+            (n > 0).then_some(Counts { n, errors, ..Counts::default() })
         };
         let split = old_share > 0.0 && new_share > 0.0;
         let new_errors = self.conditions.new_errors.get(index).copied().unwrap_or(OLD_ERRORS);
@@ -49,6 +49,7 @@ impl World {
             new: count(new_share, new_errors),
             throttles: 0,
             whole: old_share == 0.0,
+            extra: Vec::new(),
         })
     }
 
