@@ -33,6 +33,9 @@ pub struct Judge {
     cold: BTreeSet<i64>,
     history: VecDeque<Minute>,
     longest_ms: u64,
+    /// The new version's share since the last raise.
+    #[serde(default)]
+    share: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +47,7 @@ struct Watched {
 impl Judge {
     /// A raise was carried out: what is known of cold starts follows from it.
     pub fn raised(&mut self, at: Time, before: f64, after: f64) {
+        self.share = after;
         let new = if after > 0.0 { ((after - before) / after).clamp(0.0, 1.0) } else { 0.0 };
         if new <= MOSTLY_NEW {
             return;
@@ -85,8 +89,8 @@ impl Judge {
         let rules = Rules::new(criteria);
         self.fold(&rules, self.longest(criteria), now);
         let mut view = self.streams.clone();
-        for (minute, counts, last) in self.complete(criteria, now) {
-            view.take(&rules, counts, Taken { cold: self.cold.contains(&minute), last });
+        for (counts, taken) in self.judged(criteria, now) {
+            view.take(&rules, counts, taken);
         }
         view.standing(criteria)
     }
@@ -110,7 +114,7 @@ impl Judge {
                 break;
             }
             let (minute, watched) = entry.remove_entry();
-            let taken = Taken { cold: self.cold.contains(&minute), last: true };
+            let taken = Taken { cold: self.cold.contains(&minute), last: true, early: None };
             self.streams.take(rules, &watched.counts, taken);
             self.through = Some(minute);
             self.history.push_back(watched.counts);
@@ -123,7 +127,7 @@ impl Judge {
     /// Requests of the new version in judged minutes since a point in time.
     pub fn served_since(&self, criteria: &Criteria, since: Time, now: Time) -> u64 {
         let folded = self.history.iter().rev().take_while(|minute| minute.minute >= since.minute());
-        let judged = self.complete(criteria, now).map(|(_, minute, _)| minute);
+        let judged = self.judged(criteria, now).map(|(minute, _)| minute);
         folded
             .chain(judged.filter(|minute| minute.minute >= since.minute()))
             .filter_map(|minute| minute.new.as_ref())
@@ -136,20 +140,41 @@ impl Judge {
         self.history.iter().chain(self.window.values().map(|watched| &watched.counts))
     }
 
-    /// The minutes of the window that are complete for both versions, and whether what has no data
-    /// point by now will not get one any more.
-    fn complete<'a>(&'a self, criteria: &'a Criteria, now: Time) -> impl Iterator<Item = (i64, &'a Minute, bool)> {
+    /// The minutes of the window that can be judged, and how.
+    ///
+    /// Data that comes in two halves must not be taken for whole between them: errors come before
+    /// successes, and half of a version's minute looks like a bad version. So a minute is complete once
+    /// it does not change any more. Until then it is judged all the same, with the benefit of the doubt:
+    /// the new version is taken to have served at least its share of what the old one served. More
+    /// requests with the same errors are less evidence, so this never errs against it.
+    fn judged<'a>(&'a self, criteria: &'a Criteria, now: Time) -> impl Iterator<Item = (&'a Minute, Taken)> {
         let longest = self.longest(criteria);
         self.window.iter().filter_map(move |(minute, watched)| {
             let over = Time::of_minute(minute + 1) + longest;
-            let settled = now >= over && now.since(watched.unchanged_since) >= SETTLED_AFTER;
-            // Data that comes in two halves must not be judged between them, and a half that is
-            // missing altogether shows only when the delay is over.
             let counts = &watched.counts;
+            let settled = now >= over && now.since(watched.unchanged_since) >= SETTLED_AFTER;
             let both = counts.new.is_some() && (counts.old.is_some() || counts.whole);
+            // A half that is missing altogether shows only when the delay is over.
             let last = now >= over + METRIC_DELAY;
-            (settled && (both || last)).then_some((*minute, counts, last))
+            let cold = self.cold.contains(minute);
+            if settled && (both || last) {
+                return Some((counts, Taken { cold, last, early: None }));
+            }
+            let early = self.at_least(counts).filter(|_| now >= over)?;
+            Some((counts, Taken { cold, last: false, early: Some(early) }))
         })
+    }
+
+    /// What the new version should have served in a minute, by its share and the old one's requests;
+    /// `None` where that is not known.
+    fn at_least(&self, counts: &Minute) -> Option<u64> {
+        let (old, new) = (counts.old.as_ref()?, counts.new.as_ref()?);
+        if old.n == 0 || new.n == 0 || !(self.share > 0.0 && self.share < 1.0) {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
+        let expected = (old.n as f64 * self.share / (1.0 - self.share)).ceil() as u64;
+        Some(expected.max(new.n))
     }
 }
 
@@ -336,6 +361,22 @@ mod tests {
                 assert!(standing.reason.is_none(), "minute {now}: {standing:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_not_settled_is_judged_with_the_benefit_of_the_doubt() {
+        let criteria = criteria(&[]);
+        let at_once = |new: (u64, u64)| {
+            let mut judge = Judge::default();
+            judge.raised(Time(0), 0.0, 0.1);
+            judge.look(&criteria, &[minute(0, (27_000, 135), new)], 0, Time::of_minute(2))
+        };
+        // A dead version is found at first sight, with its real numbers.
+        let dead = at_once((2900, 2900));
+        assert!(matches!(dead.reason, Some(Reason::Worse { new: Tally { n: 2900, x: 2900 }, .. })), "{dead:?}");
+        // Its errors came, and half or all of its successes did not.
+        assert_eq!(at_once((1500, 15)).reason, None);
+        assert_eq!(at_once((15, 15)).reason, None);
     }
 
     #[test]

@@ -19,8 +19,9 @@ struct Compared {
 }
 
 impl Compared {
-    fn add(&mut self, parameters: &Parameters, old: Tally, new: Tally) {
-        self.test.add(parameters, old.n, old.x, new.n, new.x);
+    /// `new_n` is what the new version's requests are taken for: never fewer than there are.
+    fn add(&mut self, parameters: &Parameters, old: Tally, new: Tally, new_n: u64) {
+        self.test.add(parameters, old.n, old.x, new_n.max(new.n), new.x);
         self.old.add(old.n, old.x);
         self.new.add(new.n, new.x);
     }
@@ -66,6 +67,9 @@ pub(super) struct Taken {
     /// Nothing more will come: what has no data point by now was not counted at all. Custom metrics
     /// are often sent only when there is something to count.
     pub(super) last: bool,
+    /// Not settled yet: more of the new version's requests may come, and it is taken to have served so
+    /// many at least. Only the comparison judges such a minute.
+    pub(super) early: Option<u64>,
 }
 
 /// What is computed once and used for every minute.
@@ -106,37 +110,40 @@ impl Streams {
         let old = minute.old.as_ref().unwrap_or(&nothing);
         let new = minute.new.as_ref().unwrap_or(&nothing);
         self.minutes += u64::from(new.n > 0);
-        self.take_errors(rules, old, new);
+        let new_n = taken.early.unwrap_or(0);
+        self.take_errors(rules, old, new, new_n);
         if !taken.cold {
-            self.take_latency(rules, old, new);
+            self.take_latency(rules, old, new, new_n);
         }
-        self.take_metrics(rules, old, new, taken.last);
-        self.take_limits(rules, minute, old, new, taken);
+        self.take_metrics(rules, old, new, taken.last, new_n);
+        if taken.early.is_none() {
+            self.take_limits(rules, minute, old, new, taken);
+        }
         // Behind the judging: a minute's own counts do not move the bar that it is held against.
         self.old.add(old.n, old.errors);
     }
 
-    fn take_errors(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts) {
+    fn take_errors(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, new_n: u64) {
         let of = |counts: &Counts| Tally { n: counts.n, x: counts.errors };
         if old.n > 0 && new.n > 0 {
-            self.errors.add(&rules.errors, of(old), of(new));
+            self.errors.add(&rules.errors, of(old), of(new), new_n);
         } else if new.n > 0 {
             let bar = self.bar(rules.criteria);
             self.bake.add(bar, of(new), rules.errors.dispersion);
         }
     }
 
-    fn take_latency(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts) {
+    fn take_latency(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, new_n: u64) {
         let slow = |counts: &Counts| counts.slow.first().map(|x| Tally { n: counts.n, x: *x });
         if let (Some(parameters), Some(of_old), Some(of_new)) = (&rules.latency, slow(old), slow(new))
             && old.n > 0
             && new.n > 0
         {
-            self.latency.add(parameters, of_old, of_new);
+            self.latency.add(parameters, of_old, of_new, new_n);
         }
     }
 
-    fn take_metrics(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, last: bool) {
+    fn take_metrics(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, last: bool, new_n: u64) {
         let count = rules.metrics.len();
         self.metrics.resize(count, Compared::default());
         self.metric_bakes.resize(count, Bounded::default());
@@ -145,7 +152,7 @@ impl Streams {
             let (of_old, of_new) = (extra_of(old, index, last), extra_of(new, index, last));
             if let Some(of_new) = of_new.filter(|_| new.n > 0) {
                 match of_old {
-                    Some(of_old) if old.n > 0 => self.metrics[index].add(parameters, of_old, of_new),
+                    Some(of_old) if old.n > 0 => self.metrics[index].add(parameters, of_old, of_new, new_n),
                     _ if old.n == 0 => {
                         let bar = self.metric_bar(rules.criteria, index);
                         self.metric_bakes[index].add(bar, of_new, parameters.dispersion);

@@ -18,6 +18,7 @@ pub mod sdk;
 pub mod setting;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
 pub mod trial;
 pub mod world;
 
