@@ -146,7 +146,8 @@ codedeploy\t'CodeDeploy moves it during the stack\'s update, as the template say
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
-complete -c samara -n "__fish_samara_using_subcommand deploy" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l limit -d 'Bound on the new version: errors=1%, throttles=1%, spillover=1%, slower:800ms=5%, iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l metric -d 'Custom metric that the versions are compared by, with {version} in a dimension\'s value: Shop/Failures?version={version}; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
@@ -244,7 +245,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l limit -d 'Bound on the new version: errors=1%, throttles=1%, spillover=1%, slower:800ms=5%, iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l metric -d 'Custom metric that the versions are compared by, with {version} in a dimension\'s value: Shop/Failures?version={version}; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
@@ -282,7 +284,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l strategy -d 'AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m, linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l alarm -d 'CloudWatch alarm that takes it back; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l ignore-alarm -d 'Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated' -r
-complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l limit -d 'Bound on the new version: errors=1%, throttles=1% or slower:800ms=5%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l limit -d 'Bound on the new version: errors=1%, throttles=1%, spillover=1%, slower:800ms=5%, iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l metric -d 'Custom metric that the versions are compared by, with {version} in a dimension\'s value: Shop/Failures?version={version}; may be repeated' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l bake -d 'How long it is watched at 100 % [default: 5m]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l min-requests -d 'Requests that the new version has to serve before more is given to it [default: 30]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l max-hold -d 'The longest wait for these requests [default: 30m]' -r
