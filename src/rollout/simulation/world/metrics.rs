@@ -48,7 +48,6 @@ impl World {
             old: if split || new_share == 0.0 { count(old_share, OLD_ERRORS) } else { None },
             new: count(new_share, new_errors),
             throttles: 0,
-            extra: Vec::new(),
             whole: old_share == 0.0,
             extra: Vec::new(),
         })
