@@ -853,7 +853,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__promote)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --full --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
