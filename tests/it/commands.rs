@@ -356,3 +356,76 @@ fn a_timeout_that_the_plan_cannot_meet_is_refused() {
     world.run(&args).expect(2).says("would be taken back after 5m").says("for example --timeout");
     assert_eq!(world.alias(), whole("1"));
 }
+
+/// What a key's value looks like is the same here and there; what varies by its nature is left alone.
+fn compare(documented: &serde_json::Value, real: &serde_json::Value, path: &str, differs: &mut Vec<String>) {
+    use serde_json::Value;
+    match (documented, real) {
+        (Value::Null, _) | (_, Value::Null) => {}
+        (Value::Object(documented), Value::Object(real)) => {
+            let tagged = ["phase", "content", "alias_content", "expected", "entry", "weights"];
+            let is_open = tagged.iter().any(|name| path.ends_with(&format!(".{name}"))) || path.ends_with(".entries[]");
+            for key in documented.keys().chain(real.keys()) {
+                match (documented.get(key), real.get(key)) {
+                    (Some(one), Some(other)) => compare(one, other, &format!("{path}.{key}"), differs),
+                    _ if is_open => {}
+                    _ => differs.push(format!("{path}.{key}")),
+                }
+            }
+        }
+        (Value::Array(documented), Value::Array(real)) => {
+            if let (Some(one), Some(other)) = (documented.first(), real.first()) {
+                compare(one, other, &format!("{path}[]"), differs);
+            }
+        }
+        (one, other) if std::mem::discriminant(one) == std::mem::discriminant(other) => {}
+        _ => differs.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn the_documented_json_is_what_the_commands_print() {
+    let world = World::new("60");
+    let lines = |outcome: &str| -> Vec<serde_json::Value> {
+        outcome.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    let mut real: Vec<serde_json::Value> = Vec::new();
+    let mut print = |args: &[&str]| {
+        let all: Vec<&str> = args.iter().copied().chain(["--output", "json"]).collect();
+        let outcome = world.run(&all);
+        let printed = lines(&outcome.stdout);
+        assert!(!printed.is_empty(), "{args:?}: {}", outcome.stderr);
+        real.extend(printed);
+    };
+    print(&["plan", "--to-version", "2"]);
+    print(&["resume"]);
+    let driver = world.start_until("canary:10%:1m", 0.1);
+    print(&["status"]);
+    print(&["watch"]);
+    assert_eq!(ended(driver).0, Some(0));
+    print(&["history"]);
+    print(&["rollback"]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let (text, _) = document.split_once("## `").unwrap_or((&document, ""));
+    let mut fresh = format!("{}\n", text.trim_end());
+    let mut differs = Vec::new();
+    for kind in ["plan", "status", "history", "rollout", "watch", "verdict", "rollback", "error"] {
+        let found = real.iter().find(|one| one["type"] == kind).unwrap_or_else(|| panic!("no {kind} was printed"));
+        assert_eq!(found["schema"], 1, "{found}");
+        let pretty = serde_json::to_string_pretty(found).unwrap();
+        fresh.push_str(&format!("\n## `{kind}`\n```json\n{pretty}\n```\n"));
+        let documented = document.split_once(&format!("## `{kind}`\n```json\n"));
+        let documented = documented.and_then(|(_, rest)| rest.split_once("\n```")).map(|(json, _)| json);
+        match documented.and_then(|json| serde_json::from_str(json).ok()) {
+            Some(documented) => compare(&documented, found, kind, &mut differs),
+            None => differs.push(kind.to_owned()),
+        }
+    }
+    assert!(real.iter().all(|one| one["schema"] == 1));
+    if std::env::var_os("SAMARA_UPDATE").is_some() {
+        std::fs::write(path, fresh).unwrap();
+        return;
+    }
+    assert!(differs.is_empty(), "docs/json.md differs in {differs:?}; SAMARA_UPDATE=1 writes its examples anew");
+}
