@@ -464,11 +464,12 @@ mod tests {
             let text = serde_json::to_string(&judge).unwrap();
             let mut read: Judge = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(&read, &judge);
-            for now in at..at + 12 {
+            // Until the last of them is folded.
+            for now in at..at + 20 {
                 let look = |judge: &mut Judge| judge.look(&criteria, &minutes, 0, Time::of_minute(now));
                 prop_assert_eq!(look(&mut read), look(&mut judge));
             }
-            let (since, now) = (Time::of_minute(0), Time::of_minute(at + 12));
+            let (since, now) = (Time::of_minute(0), Time::of_minute(at + 20));
             let served: u64 = minutes.iter().filter_map(|minute| minute.new.as_ref()).map(|new| new.n).sum();
             prop_assert_eq!(judge.served_since(&criteria, since, now), served);
         }
