@@ -155,7 +155,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__deploy)
-            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --accept-changes-in-use --delete-orphan-version --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --engine --no-rollout --force --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
+            opts="-t -g -y -h -V --template --template-file --stack-name --guided --dry-run --parameter-overrides --capabilities --tags --confirm-changeset --no-confirm-changeset --yes --accept-changes-in-use --delete-orphan-version --no-execute-changeset --fail-on-empty-changeset --no-fail-on-empty-changeset --disable-rollback --no-disable-rollback --on-failure --max-wait-duration --role-arn --notification-arns --express --no-express --transform --engine --no-rollout --force --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --pre-traffic --post-traffic --warm-up --warm-up-event --probe-permission --observe-only --on-interrupt --report --notify --s3-bucket --s3-prefix --resolve-s3 --no-resolve-s3 --kms-key-id --metadata --force-upload --include --allow-external-links --no-progressbar --config-file --config-env --save-params --use-json --image-repository --image-repositories --resolve-image-repos --signing-profiles --language-extensions --no-language-extensions --beta-features --no-beta-features --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -254,6 +254,22 @@ _samara() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pre-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --post-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up-event)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -739,7 +755,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__plan)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --pre-traffic --post-traffic --warm-up --warm-up-event --probe-permission --observe-only --on-interrupt --no-wait --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -814,6 +830,22 @@ _samara() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pre-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --post-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up-event)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -923,7 +955,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__resume)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --adopt --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --timeout --on-interrupt --report --notify --adopt --no-wait --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1117,7 +1149,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__start)
-            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --on-interrupt --report --notify --region --profile --sandbox --output --color --debug --help --version"
+            opts="-h -V --function --alias --stack-name --journal-bucket --config-file --config-env --to-version --strategy --alarm --ignore-alarm --limit --metric --bake --no-bake --min-requests --max-hold --on-no-data --on-metrics-outage --timeout --pre-traffic --post-traffic --warm-up --warm-up-event --probe-permission --observe-only --on-interrupt --no-wait --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1192,6 +1224,22 @@ _samara() {
                     return 0
                     ;;
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pre-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --post-traffic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up-event)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

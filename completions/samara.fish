@@ -158,6 +158,10 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-metrics-outa
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l pre-traffic -d 'Check the new version before any traffic: a function, cmd:COMMAND or events:FOLDER; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l post-traffic -d 'Check it after the bake, in the same forms; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l warm-up -d 'Invoke the new version so often before any traffic' -r
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l warm-up-event -d 'JSON file with the event of the warm-up [default: {}]' -r
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l on-interrupt -d 'What Ctrl-C and SIGTERM do during the rollout [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
@@ -197,6 +201,8 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-express
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-rollout -d 'Move all traffic with the stack\'s update'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l force -d 'Deploy and roll out again what was rolled back before'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-bake -d 'Do not watch it at 100 %'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l probe-permission -d 'Write the alias unchanged first, to prove that it may be written'
+complete -c samara -n "__fish_samara_using_subcommand deploy" -l observe-only -d 'Judge by the metrics and say so, but never go back for it; alarms still count'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l resolve-s3 -d 'Upload to samara\'s own bucket, as it does without --s3-bucket'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l no-resolve-s3
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l force-upload -d 'Upload also what the bucket has already'
@@ -257,6 +263,10 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l pre-traffic -d 'Check the new version before any traffic: a function, cmd:COMMAND or events:FOLDER; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l post-traffic -d 'Check it after the bake, in the same forms; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l warm-up -d 'Invoke the new version so often before any traffic' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l warm-up-event -d 'JSON file with the event of the warm-up [default: {}]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
@@ -270,6 +280,9 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 always\t'Always'
 never\t'Never'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l no-bake -d 'Do not watch it at 100 %'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l probe-permission -d 'Write the alias unchanged first, to prove that it may be written'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l observe-only -d 'Judge by the metrics and say so, but never go back for it; alarms still count'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l no-wait -d 'Return when the first step is set, with the command that carries on; it exits with 0'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -296,6 +309,10 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 hold\t'Stay at this weight until it can be read again'
 continue\t'Go on without'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l timeout -d 'Take it back when it is not done after this time' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l pre-traffic -d 'Check the new version before any traffic: a function, cmd:COMMAND or events:FOLDER; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l post-traffic -d 'Check it after the bake, in the same forms; may be repeated' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l warm-up -d 'Invoke the new version so often before any traffic' -r
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l warm-up-event -d 'JSON file with the event of the warm-up [default: {}]' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
@@ -309,6 +326,9 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 always\t'Always'
 never\t'Never'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l no-bake -d 'Do not watch it at 100 %'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l probe-permission -d 'Write the alias unchanged first, to prove that it may be written'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l observe-only -d 'Judge by the metrics and say so, but never go back for it; alarms still count'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l no-wait -d 'Return when the first step is set, with the command that carries on; it exits with 0'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -385,6 +405,7 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 always\t'Always'
 never\t'Never'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l adopt -d 'Accept what somebody else made of the alias, and go on from there'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l no-wait -d 'Do what is due now and return, for a timer that calls this again'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'

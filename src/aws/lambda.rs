@@ -73,6 +73,8 @@ impl Intercept for AnswerDate {
 pub struct Configuration {
     /// The version, or `$LATEST`.
     pub version: String,
+    /// Its ARN, with the version.
+    pub arn: String,
     /// The execution role's ARN.
     pub role: String,
     /// The dead-letter target's ARN; empty for none.
@@ -167,6 +169,7 @@ impl Lambda {
         match answer {
             Ok(answer) => Ok(Some(Configuration {
                 version: answer.version.unwrap_or_default(),
+                arn: answer.function_arn.unwrap_or_default(),
                 role: answer.role.unwrap_or_default(),
                 dead_letter: answer.dead_letter_config.and_then(|config| config.target_arn).unwrap_or_default(),
                 code_sha256: answer.code_sha256.unwrap_or_default(),

@@ -13,6 +13,7 @@ pub mod content;
 pub mod driver;
 pub mod evidence;
 pub mod follow;
+pub mod hook;
 pub mod journal;
 pub mod names;
 pub mod owner;
@@ -102,6 +103,8 @@ pub struct Options {
     pub probe: bool,
     /// What is sent to the new versions before any traffic.
     pub warm_up: Option<WarmUp>,
+    /// What checks each of the new versions, besides its alias's own hooks.
+    pub hooks: Vec<(HookTime, HookKind)>,
 }
 
 impl Default for Options {
@@ -120,6 +123,7 @@ impl Default for Options {
             observe_only: false,
             probe: false,
             warm_up: None,
+            hooks: Vec::new(),
         }
     }
 }
@@ -283,7 +287,11 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         .iter()
         .enumerate()
         .flat_map(|(alias, target)| {
-            target.hooks.iter().map(move |(when, what)| Hook { alias, when: *when, what: what.clone() })
+            target.hooks.iter().chain(&options.hooks).map(move |(when, what)| Hook {
+                alias,
+                when: *when,
+                what: what.clone(),
+            })
         })
         .collect();
     let is_checked = hooks.iter().any(|hook| hook.when == HookTime::BeforeTraffic);

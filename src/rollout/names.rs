@@ -20,7 +20,7 @@ pub struct NotA {
 }
 
 impl NotA {
-    pub(super) fn new(given: &str, expected: impl Into<String>, example: &'static str) -> Self {
+    pub(crate) fn new(given: &str, expected: impl Into<String>, example: &'static str) -> Self {
         let given: String = given.chars().take(80).collect();
         Self { given, expected: expected.into(), example }
     }

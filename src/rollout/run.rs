@@ -17,7 +17,7 @@ use super::names::{AliasId, Time};
 use super::plan::{Plan, SettlePlan};
 use super::state::{Action, Entry, Event, Phase, State, Stop, TaskTrouble, What, Why, step};
 use super::store::{Store, WriteError};
-use super::{Error, evidence};
+use super::{Error, evidence, hook};
 use crate::aws::cloudwatch::CloudWatch;
 use crate::aws::lambda::Lambda;
 use crate::pace::Pace;
@@ -274,10 +274,14 @@ async fn perform(action: Action, state: State, services: &Services) -> Done {
             Some((plan, driver)) => Done::well(What::VersionIs(alias, driver.readiness(plan.new).await)),
             None => Done::well(What::Tick),
         },
-        Action::Perform(task) => {
-            let reason = format!("this samara cannot run {}", plan.task_words(task));
-            Done::well(What::Performed(task, Err(TaskTrouble::Failed(reason))))
-        }
+        Action::Perform(task) => match hook::perform(&services.lambda, plan, task).await {
+            Ok(()) => Done::well(What::Performed(task, Ok(()))),
+            Err(trouble @ TaskTrouble::Failed(_)) => Done::well(What::Performed(task, Err(trouble))),
+            Err(TaskTrouble::NotRun(reason)) => {
+                let text = format!("{} could not be run: {reason}", plan.task_words(task));
+                Done::with_trouble(What::Performed(task, Err(TaskTrouble::NotRun(reason))), text)
+            }
+        },
         Action::Look { from, whole_from } => {
             match evidence::read(cloudwatch, plan, from, whole_from, clock.now()).await {
                 Ok(reading) => Done::well(What::Looked(Ok(reading))),

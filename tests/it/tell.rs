@@ -79,3 +79,40 @@ fn an_alias_left_on_two_versions_is_shouted_and_a_bad_listener_changes_nothing()
     world.run(&start(&["--notify", "'unclosed"])).expect(2).says("for example");
     assert_eq!(world.alias().0, "1");
 }
+
+#[test]
+fn without_waiting_a_timer_carries_it_on() {
+    let world = World::new("60");
+    world.run(&start(&["--no-wait"])).expect(0).prints("samara rollout resume");
+    assert_eq!(world.alias().1.get("2"), Some(&0.1), "the first step is set");
+    let began = std::time::Instant::now();
+    while world.alias().0 != "2" {
+        world.run(&["resume", "--no-wait"]).expect(0);
+        assert!(began.elapsed() < std::time::Duration::from_secs(90), "it never ends");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn a_check_that_says_no_keeps_all_traffic_where_it_is() {
+    let world = World::new("60");
+    let no = start(&["--pre-traffic", "cmd:sh -c 'echo version $SAMARA_NEW_VERSION is bad >&2; exit 3'"]);
+    let refused = world.run(&no);
+    assert!(refused.stdout.contains("version 2 is bad"), "{}\n{}", refused.stdout, refused.stderr);
+    assert_ne!(refused.status, Some(0));
+    assert_eq!(world.alias(), ("1".to_owned(), std::collections::HashMap::new()));
+    assert!(!refused.stderr.contains("Shifted"), "{}", refused.stderr);
+    // The function itself fails: so do recorded events, and a warm-up of which nothing comes back.
+    world.project.write("checks/one.json", "{}");
+    let events = format!("events:{}", world.project.path("checks").display());
+    for check in [["--pre-traffic", events.as_str()], ["--warm-up", "3"]] {
+        let outcome = world.run(&start(&check));
+        assert_eq!(outcome.status, Some(4), "{}\n{}", outcome.stdout, outcome.stderr);
+        assert_eq!(world.alias().0, "1");
+    }
+    world.run(&start(&["--pre-traffic", "events:no-such-folder"])).expect(2).says("a folder of events");
+    let yes =
+        start(&["--pre-traffic", "cmd:true", "--post-traffic", "cmd:true", "--probe-permission", "--observe-only"]);
+    world.run(&yes).expect(0);
+    assert_eq!(world.alias().0, "2");
+}

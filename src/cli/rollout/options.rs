@@ -8,7 +8,7 @@ use crate::deploy::samconfig::{self, Section};
 use crate::rollout::Options;
 use crate::rollout::analysis::{Limit, Metric};
 use crate::rollout::names::{NotA, parse_alarm, parse_count, parse_duration, parse_timeout, show_duration};
-use crate::rollout::plan::{Defaults, OnNoData, OnOutage};
+use crate::rollout::plan::{Defaults, HookKind, HookTime, OnNoData, OnOutage, WarmUp};
 use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
 
@@ -55,6 +55,53 @@ pub(crate) struct OptionArgs {
     /// Take it back when it is not done after this time
     #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
     pub(crate) timeout: Option<Duration>,
+    /// Check the new version before any traffic: a function, cmd:COMMAND or events:FOLDER; may be repeated
+    #[arg(long, value_name = "CHECK", value_parser = HookArg::parse)]
+    pub(crate) pre_traffic: Vec<HookArg>,
+    /// Check it after the bake, in the same forms; may be repeated
+    #[arg(long, value_name = "CHECK", value_parser = HookArg::parse)]
+    pub(crate) post_traffic: Vec<HookArg>,
+    /// Invoke the new version so often before any traffic
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) warm_up: Option<u32>,
+    /// JSON file with the event of the warm-up [default: {}]
+    #[arg(long, value_name = "FILE", requires = "warm_up", value_parser = EventFile::parse)]
+    pub(crate) warm_up_event: Option<EventFile>,
+    /// Write the alias unchanged first, to prove that it may be written
+    #[arg(long)]
+    pub(crate) probe_permission: bool,
+    /// Judge by the metrics and say so, but never go back for it; alarms still count
+    #[arg(long)]
+    pub(crate) observe_only: bool,
+}
+
+/// A check, and how it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HookArg {
+    text: String,
+    kind: HookKind,
+}
+
+impl HookArg {
+    fn parse(text: &str) -> Result<Self, NotA> {
+        Ok(Self { text: text.to_owned(), kind: text.parse()? })
+    }
+}
+
+/// An event in a file, and the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EventFile {
+    path: String,
+    event: serde_json::Value,
+}
+
+impl EventFile {
+    fn parse(path: &str) -> Result<Self, NotA> {
+        let wrong = |reason: String| NotA::new(path, format!("a file with an event ({reason})"), "event.json");
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let event = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+        Ok(Self { path: path.to_owned(), event })
+    }
 }
 
 /// What SIGINT and SIGTERM do.
@@ -138,6 +185,20 @@ impl OptionArgs {
                 return Err(section.error_at("no_bake", "bake and no_bake exclude each other"));
             }
         }
+        let hooks = |flags: &[HookArg], key: &str| -> Result<Vec<HookArg>, samconfig::Error> {
+            if !flags.is_empty() {
+                return Ok(flags.to_vec());
+            }
+            let parse = |text: String| HookArg::parse(&text).map_err(|error| section.error_at(key, error.to_string()));
+            list(&[], key)?.into_iter().map(parse).collect()
+        };
+        let warm_up = match self.warm_up {
+            Some(count) => Some(count),
+            None => section.integer("warm_up")?.map(|count: u64| u32::try_from(count).unwrap_or(u32::MAX)),
+        };
+        if warm_up.is_some_and(|count| !(1..=1000).contains(&count)) {
+            return Err(section.error_at("warm_up", "`warm_up` goes from 1 to 1000"));
+        }
         Ok(Self {
             strategy: or(&self.strategy, || text(section, "strategy", str::parse))?,
             alarm: alarms(&self.alarm, "alarm")?,
@@ -151,6 +212,12 @@ impl OptionArgs {
             on_no_data: or(&self.on_no_data, || choice(section, "on_no_data"))?,
             on_metrics_outage: or(&self.on_metrics_outage, || choice(section, "on_metrics_outage"))?,
             timeout: or(&self.timeout, || text(section, "timeout", parse_timeout))?,
+            pre_traffic: hooks(&self.pre_traffic, "pre_traffic")?,
+            post_traffic: hooks(&self.post_traffic, "post_traffic")?,
+            warm_up,
+            warm_up_event: or(&self.warm_up_event, || text(section, "warm_up_event", EventFile::parse))?,
+            probe_permission: self.probe_permission || section.boolean("probe_permission")?.unwrap_or(false),
+            observe_only: self.observe_only || section.boolean("observe_only")?.unwrap_or(false),
         })
     }
 
@@ -161,6 +228,8 @@ impl OptionArgs {
             ("ignore_alarm", self.ignore_alarm.clone()),
             ("limit", self.limit.iter().map(ToString::to_string).collect()),
             ("metric", self.metric.iter().map(ToString::to_string).collect()),
+            ("pre_traffic", self.pre_traffic.iter().map(|hook| hook.text.clone()).collect()),
+            ("post_traffic", self.post_traffic.iter().map(|hook| hook.text.clone()).collect()),
         ];
         for (key, items) in lists.into_iter().filter(|(_, items)| !items.is_empty()) {
             parameters.insert(key, Value::List(items.iter().map(|item| Node::from(item.as_str())).collect()));
@@ -178,8 +247,20 @@ impl OptionArgs {
                 parameters.insert(key, value.as_str());
             }
         }
-        if self.no_bake {
-            parameters.insert("no_bake", true);
+        for (key, flag) in [
+            ("no_bake", self.no_bake),
+            ("probe_permission", self.probe_permission),
+            ("observe_only", self.observe_only),
+        ] {
+            if flag {
+                parameters.insert(key, true);
+            }
+        }
+        if let Some(count) = self.warm_up {
+            parameters.insert("warm_up", i64::from(count));
+        }
+        if let Some(file) = &self.warm_up_event {
+            parameters.insert("warm_up_event", file.path.as_str());
         }
         if let Some(count) = self.min_requests.and_then(|count| i64::try_from(count).ok()) {
             parameters.insert("min_requests", count);
@@ -200,9 +281,16 @@ impl OptionArgs {
             on_no_data: self.on_no_data,
             on_outage: self.on_metrics_outage.unwrap_or_default(),
             timeout: self.timeout,
-            observe_only: false,
-            probe: false,
-            warm_up: None,
+            observe_only: self.observe_only,
+            probe: self.probe_permission,
+            warm_up: self.warm_up.map(|invocations| WarmUp {
+                invocations,
+                event: self.warm_up_event.as_ref().map_or_else(|| serde_json::json!({}), |file| file.event.clone()),
+            }),
+            hooks: [(HookTime::BeforeTraffic, &self.pre_traffic), (HookTime::AfterTraffic, &self.post_traffic)]
+                .into_iter()
+                .flat_map(|(when, hooks)| hooks.iter().map(move |hook| (when, hook.kind.clone())))
+                .collect(),
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) async fn run(context: &Context, args: PauseArgs) -> Result<Status, Er
     if !state.may_go_back() {
         return Err(Error::Findings(format!("{} cannot be paused: {}", target.name(), phase_words(state))));
     }
-    let (nobody_else, patience) = (TellArgs::default(), (None, None));
+    let (nobody_else, patience) = (TellArgs::default(), (None, None, false));
     let verdict = take_over::drive(context, &target, &services, &found, Purpose::Pause, patience, &nobody_else).await?;
     Ok(match verdict.outcome() {
         // What was asked for is done.

@@ -5,6 +5,7 @@ use clap::Args;
 use super::take_over::{self, TakeOverArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::rollout;
 use crate::rollout::state::Purpose;
 
 /// Carry on a rollout where a process left it
@@ -18,18 +19,33 @@ use crate::rollout::state::Purpose;
 Examples:
   samara rollout resume --function hello --alias live
   samara rollout resume --stack-name hello --adopt
+  samara rollout resume --stack-name hello --no-wait        every few minutes, by a timer
 
-Exit statuses: 0 the new version serves · 1 failed · 4 rolled back · 5 somebody else has or changed the
-alias · 6 waits for a person · 130 interrupted and held")]
+Exit statuses: 0 the new version serves, or --no-wait did what was due, if anything was · 1 failed · 4 rolled
+back · 5 somebody else has or changed the alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     common: TakeOverArgs,
     /// Accept what somebody else made of the alias, and go on from there
     #[arg(long)]
     adopt: bool,
+    /// Do what is due now and return, for a timer that calls this again
+    #[arg(long)]
+    no_wait: bool,
 }
 
 /// Runs it.
-pub(super) async fn run(context: &Context, args: ResumeArgs) -> Result<Status, Error> {
-    take_over::run(context, "resume", args.common, if args.adopt { Purpose::Adopt } else { Purpose::Resume }).await
+pub(super) async fn run(context: &Context, mut args: ResumeArgs) -> Result<Status, Error> {
+    args.common.no_wait = args.no_wait;
+    let purpose = if args.adopt { Purpose::Adopt } else { Purpose::Resume };
+    match take_over::run(context, "resume", args.common, purpose).await {
+        // To a timer it is all the same whether there was something to do.
+        Err(Error::Rollout(
+            nothing @ (rollout::Error::NoRollout { .. } | rollout::Error::Held { alive: true, .. }),
+        )) if args.no_wait => {
+            context.terminal.status("Nothing", format_args!("to do: {nothing}"));
+            Ok(Status::Done)
+        }
+        other => other,
+    }
 }

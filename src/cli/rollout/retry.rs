@@ -152,6 +152,8 @@ fn as_planned(plan: &Plan) -> Request {
             observe_only: plan.observe_only,
             probe: plan.probe,
             warm_up: plan.warm_up.clone(),
+            // Each alias has its own among them.
+            hooks: Vec::new(),
         },
         settle: None,
     }

@@ -51,6 +51,21 @@ pub(crate) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resum
     receiver
 }
 
+/// The same signals, with "do what is due and leave it" before all of them, as `--no-wait` asks.
+pub(crate) fn leaving(mut signals: mpsc::Receiver<Signal>) -> mpsc::Receiver<Signal> {
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::spawn(async move {
+        let mut next = Some(Signal::Leave);
+        while let Some(signal) = next {
+            if sender.send(signal).await.is_err() {
+                return;
+            }
+            next = signals.recv().await;
+        }
+    });
+    receiver
+}
+
 fn ask() -> Signal {
     let answer =
         dialoguer::Confirm::new().with_prompt("Take the rollout back? (no leaves it at this weight)").default(true);

@@ -26,7 +26,7 @@ Examples:
   samara rollout start --function hello --alias live --alarm hello-errors --limit errors=1% --bake 15m
   samara rollout start --stack-name hello --report rollout.html --notify './tell-the-team.sh #deploys'
 
-Exit statuses: 0 the new version serves · 1 refused or failed · 4 rolled back · 5 somebody else has or
+Exit statuses: 0 the new version serves, or --no-wait has set the first step · 1 refused or failed · 4 rolled back · 5 somebody else has or
 changed the alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct StartArgs {
     #[command(flatten)]
@@ -39,6 +39,9 @@ pub(super) struct StartArgs {
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     on_interrupt: Option<OnInterrupt>,
+    /// Return when the first step is set, with the command that carries on; it exits with 0
+    #[arg(long)]
+    no_wait: bool,
     #[command(flatten)]
     tell: TellArgs,
 }
@@ -102,6 +105,9 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
+    if args.no_wait {
+        receiver = signals::leaving(receiver);
+    }
     let audience = Audience::new(context, &tell, &plan, Lines::People)?;
     let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;

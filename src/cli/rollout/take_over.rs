@@ -31,6 +31,9 @@ pub(super) struct TakeOverArgs {
     on_interrupt: Option<OnInterrupt>,
     #[command(flatten)]
     tell: TellArgs,
+    /// Leave it when what is due is done.
+    #[clap(skip)]
+    pub(super) no_wait: bool,
 }
 
 /// Takes it over and drives it to its end.
@@ -51,7 +54,8 @@ pub(super) async fn run(
     };
     let target = args.target.resolve(context, &section).await?;
     let (services, found) = target.under_way(context).await?;
-    let verdict = drive(context, &target, &services, &found, purpose, (timeout, on_interrupt), &tell).await?;
+    let verdict =
+        drive(context, &target, &services, &found, purpose, (timeout, on_interrupt, args.no_wait), &tell).await?;
     Ok(verdict.outcome().into())
 }
 
@@ -62,12 +66,15 @@ pub(super) async fn drive(
     services: &Services,
     found: &Found,
     purpose: Purpose,
-    (timeout, on_interrupt): (Option<Duration>, Option<OnInterrupt>),
+    (timeout, on_interrupt, no_wait): (Option<Duration>, Option<OnInterrupt>, bool),
     tell: &TellArgs,
 ) -> Result<Verdict, Error> {
     let plan = &found.record.state.plan;
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
+    if no_wait {
+        receiver = signals::leaving(receiver);
+    }
     let audience = Audience::new(context, tell, plan, Lines::People)?;
     let sink = |progress: Progress| audience.hear(&progress);
     let verdict = match plan.engine {

@@ -155,7 +155,7 @@ pub(in crate::ui) fn short(value: f64) -> String {
     if size == 0.0 {
         return "0".to_owned();
     }
-    if size >= 1e6 || size < 1e-3 {
+    if !(1e-3..1e6).contains(&size) {
         return format!("{value:.0e}");
     }
     let digits = if size >= 100.0 {
