@@ -1,6 +1,11 @@
 //! Measures how well the analysis judges, on simulated traffic, beside what others do:
 //! `cargo run --release --example analysis-power [-- --rollouts 2000 --seed S --table FILE]`.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to a terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "an example talks to a terminal, and says how long it took"
+)]
 
 use std::fmt::Write as _;
 use std::process::ExitCode;

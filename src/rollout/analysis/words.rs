@@ -116,7 +116,7 @@ mod tests {
         let worse = Reason::Worse { stream: Stream::Errors, metric: None, old, new, evidence, bound };
         insta::assert_snapshot!(worse.words(), @"errors: new 4.1 % of 412, old 0.2 % of 3,710; evidence 1,340 against a bound of 100");
         let metric = Some("Shop/Failures?version={version}".parse().unwrap());
-        let worse = Reason::Worse { stream: Stream::Metric, metric: metric.clone(), old, new, evidence, bound };
+        let worse = Reason::Worse { stream: Stream::Metric, metric, old, new, evidence, bound };
         insta::assert_snapshot!(worse.words(), @"Shop/Failures?version={version}: new 4.1 % of 412, old 0.2 % of 3,710; evidence 1,340 against a bound of 100");
         let before = Reason::WorseThanBefore { metric: None, new, bar: 0.0294, evidence, bound };
         insta::assert_snapshot!(before.words(), @"errors: 4.1 % of 412 at 100 %, where 2.9 % is the most it may have; evidence 1,340 against a bound of 100");

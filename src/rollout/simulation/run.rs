@@ -355,7 +355,7 @@ impl Run {
         self.calls += 1;
         let mut latency = self.latency();
         if matches!(action, Action::Settle) {
-            latency = latency * 100;
+            latency *= 100;
         }
         let mut call = self.make(index, action);
         let mut arrives = true;

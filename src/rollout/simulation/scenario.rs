@@ -172,7 +172,9 @@ impl Scenario {
             offer(&|it| drop(it.injections.drain(..count / 2)));
         }
         for index in 0..count {
-            offer(&|it| drop(it.injections.remove(index)));
+            offer(&|it| {
+                it.injections.remove(index);
+            });
         }
         let aliases = self.setting.strategies.len();
         if aliases > 1 {

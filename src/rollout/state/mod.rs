@@ -561,8 +561,26 @@ impl State {
             (_, phase) => matches!(phase, Phase::Paused { .. } | Phase::Conflicted { .. }),
         };
         if !stays {
-            for alias in &mut self.aliases {
-                alias.accepted = None;
+            // What was accepted of one alias of a set may be more than its next step: a step never
+            // takes traffic away from a new version.
+            let planned = |index: usize| match &phase {
+                Phase::Shifting { step, .. } => self.plan.content(index, *step),
+                _ => None,
+            };
+            let kept: Vec<bool> = (0..self.aliases.len())
+                .map(|index| {
+                    let accepted = self.aliases[index].accepted.as_ref();
+                    let of = self.plan.aliases.get(index).map(|alias| alias.new);
+                    accepted
+                        .zip(planned(index))
+                        .zip(of)
+                        .is_some_and(|((accepted, planned), new)| accepted.share(new) >= planned.share(new))
+                })
+                .collect();
+            for (alias, kept) in self.aliases.iter_mut().zip(kept) {
+                if !kept {
+                    alias.accepted = None;
+                }
             }
         }
         self.phase = phase;
