@@ -47,7 +47,7 @@ pub static KINDS: &[Spec] = &[
     Spec { kind: "DynamoDB", properties: stream::STREAM, link: no_link, expand: stream::expand },
     Spec { kind: "MSK", properties: stream::STREAM, link: no_link, expand: stream::expand },
     Spec { kind: "MQ", properties: stream::MQ, link: no_link, expand: stream::expand },
-    Spec { kind: "SelfManagedKafka", properties: stream::COMMON, link: no_link, expand: stream::expand },
+    Spec { kind: "SelfManagedKafka", properties: stream::SELF_MANAGED_KAFKA, link: no_link, expand: stream::expand },
     Spec { kind: "DocumentDB", properties: stream::DOCUMENT_DB, link: no_link, expand: stream::expand },
     Spec { kind: "SNS", properties: sns::PROPERTIES, link: no_link, expand: sns::expand },
     Spec { kind: "S3", properties: s3::PROPERTIES, link: s3::link, expand: s3::expand },

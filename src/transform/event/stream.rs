@@ -10,10 +10,8 @@ use crate::transform::policies::{allow, grant, managed_policy_arn, named_policy}
 use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
 
-/// What all of them take; `SelfManagedKafka` takes nothing else.
-pub const COMMON: &[Property] = &[
-    optional("BatchSize", Kind::Integer),
-    optional("StartingPosition", Kind::Any),
+/// What all of them take, besides `BatchSize` and `StartingPosition`.
+const SHARED: &[Property] = &[
     optional("StartingPositionTimestamp", Kind::Any),
     optional("Enabled", Kind::Bool),
     optional("MaximumBatchingWindowInSeconds", Kind::Integer),
@@ -38,130 +36,48 @@ pub const COMMON: &[Property] = &[
     optional("MetricsConfig", Kind::Map),
     optional("LoggingConfig", Kind::Map),
 ];
+
+/// How many properties all of them take.
+const EACH: usize = SHARED.len() + 2;
+
+/// What all of them take, followed by what is one kind's own.
+const fn with<const ALL: usize>(starting_position: Property, own: &[Property]) -> [Property; ALL] {
+    let mut all = [optional("BatchSize", Kind::Integer); ALL];
+    all[1] = starting_position;
+    let (shared, rest) = all.split_at_mut(EACH);
+    shared.split_at_mut(2).1.copy_from_slice(SHARED);
+    rest.copy_from_slice(own);
+    all
+}
+
+const ANYWHERE: Property = optional("StartingPosition", Kind::Any);
+
+/// What `SelfManagedKafka` takes.
+pub const SELF_MANAGED_KAFKA: &[Property] = &with::<EACH>(ANYWHERE, &[]);
 
 /// What `SQS` takes.
-pub const SQS: &[Property] = &[
-    optional("BatchSize", Kind::Integer),
-    optional("StartingPosition", Kind::Any),
-    optional("StartingPositionTimestamp", Kind::Any),
-    optional("Enabled", Kind::Bool),
-    optional("MaximumBatchingWindowInSeconds", Kind::Integer),
-    optional("MaximumRetryAttempts", Kind::Integer),
-    optional("BisectBatchOnFunctionError", Kind::Bool),
-    optional("MaximumRecordAgeInSeconds", Kind::Integer),
-    optional("DestinationConfig", Kind::Map),
-    optional("ParallelizationFactor", Kind::Integer),
-    optional("Topics", Kind::List),
-    optional("Queues", Kind::List),
-    optional("SourceAccessConfigurations", Kind::List),
-    optional("SecretsManagerKmsKeyId", Kind::Text),
-    optional("TumblingWindowInSeconds", Kind::Integer),
-    optional("FunctionResponseTypes", Kind::List),
-    optional("KafkaBootstrapServers", Kind::List),
-    optional("FilterCriteria", Kind::Map),
-    optional("KmsKeyArn", Kind::Any),
-    optional("ConsumerGroupId", Kind::Text),
-    optional("ScalingConfig", Kind::Map),
-    optional("ProvisionedPollerConfig", Kind::Map),
-    optional("SchemaRegistryConfig", Kind::Map),
-    optional("MetricsConfig", Kind::Map),
-    optional("LoggingConfig", Kind::Map),
-    required("Queue", Kind::Any),
-];
+pub const SQS: &[Property] = &with::<{ EACH + 1 }>(ANYWHERE, &[required("Queue", Kind::Any)]);
 
 /// What `Kinesis`, `DynamoDB` and `MSK` take.
-pub const STREAM: &[Property] = &[
-    optional("BatchSize", Kind::Integer),
-    required("StartingPosition", Kind::Any),
-    optional("StartingPositionTimestamp", Kind::Any),
-    optional("Enabled", Kind::Bool),
-    optional("MaximumBatchingWindowInSeconds", Kind::Integer),
-    optional("MaximumRetryAttempts", Kind::Integer),
-    optional("BisectBatchOnFunctionError", Kind::Bool),
-    optional("MaximumRecordAgeInSeconds", Kind::Integer),
-    optional("DestinationConfig", Kind::Map),
-    optional("ParallelizationFactor", Kind::Integer),
-    optional("Topics", Kind::List),
-    optional("Queues", Kind::List),
-    optional("SourceAccessConfigurations", Kind::List),
-    optional("SecretsManagerKmsKeyId", Kind::Text),
-    optional("TumblingWindowInSeconds", Kind::Integer),
-    optional("FunctionResponseTypes", Kind::List),
-    optional("KafkaBootstrapServers", Kind::List),
-    optional("FilterCriteria", Kind::Map),
-    optional("KmsKeyArn", Kind::Any),
-    optional("ConsumerGroupId", Kind::Text),
-    optional("ScalingConfig", Kind::Map),
-    optional("ProvisionedPollerConfig", Kind::Map),
-    optional("SchemaRegistryConfig", Kind::Map),
-    optional("MetricsConfig", Kind::Map),
-    optional("LoggingConfig", Kind::Map),
-    required("Stream", Kind::Any),
-];
+pub const STREAM: &[Property] =
+    &with::<{ EACH + 1 }>(required("StartingPosition", Kind::Any), &[required("Stream", Kind::Any)]);
 
 /// What `MQ` takes.
-pub const MQ: &[Property] = &[
-    optional("BatchSize", Kind::Integer),
-    optional("StartingPosition", Kind::Any),
-    optional("StartingPositionTimestamp", Kind::Any),
-    optional("Enabled", Kind::Bool),
-    optional("MaximumBatchingWindowInSeconds", Kind::Integer),
-    optional("MaximumRetryAttempts", Kind::Integer),
-    optional("BisectBatchOnFunctionError", Kind::Bool),
-    optional("MaximumRecordAgeInSeconds", Kind::Integer),
-    optional("DestinationConfig", Kind::Map),
-    optional("ParallelizationFactor", Kind::Integer),
-    optional("Topics", Kind::List),
-    optional("Queues", Kind::List),
-    optional("SourceAccessConfigurations", Kind::List),
-    optional("SecretsManagerKmsKeyId", Kind::Text),
-    optional("TumblingWindowInSeconds", Kind::Integer),
-    optional("FunctionResponseTypes", Kind::List),
-    optional("KafkaBootstrapServers", Kind::List),
-    optional("FilterCriteria", Kind::Map),
-    optional("KmsKeyArn", Kind::Any),
-    optional("ConsumerGroupId", Kind::Text),
-    optional("ScalingConfig", Kind::Map),
-    optional("ProvisionedPollerConfig", Kind::Map),
-    optional("SchemaRegistryConfig", Kind::Map),
-    optional("MetricsConfig", Kind::Map),
-    optional("LoggingConfig", Kind::Map),
-    required("Broker", Kind::Any),
-    optional("DynamicPolicyName", Kind::Bool).literal(),
-];
+pub const MQ: &[Property] = &with::<{ EACH + 2 }>(
+    ANYWHERE,
+    &[required("Broker", Kind::Any), optional("DynamicPolicyName", Kind::Bool).literal()],
+);
 
 /// What `DocumentDB` takes.
-pub const DOCUMENT_DB: &[Property] = &[
-    optional("BatchSize", Kind::Integer),
-    optional("StartingPosition", Kind::Any),
-    optional("StartingPositionTimestamp", Kind::Any),
-    optional("Enabled", Kind::Bool),
-    optional("MaximumBatchingWindowInSeconds", Kind::Integer),
-    optional("MaximumRetryAttempts", Kind::Integer),
-    optional("BisectBatchOnFunctionError", Kind::Bool),
-    optional("MaximumRecordAgeInSeconds", Kind::Integer),
-    optional("DestinationConfig", Kind::Map),
-    optional("ParallelizationFactor", Kind::Integer),
-    optional("Topics", Kind::List),
-    optional("Queues", Kind::List),
-    optional("SourceAccessConfigurations", Kind::List),
-    optional("SecretsManagerKmsKeyId", Kind::Text),
-    optional("TumblingWindowInSeconds", Kind::Integer),
-    optional("FunctionResponseTypes", Kind::List),
-    optional("KafkaBootstrapServers", Kind::List),
-    optional("FilterCriteria", Kind::Map),
-    optional("KmsKeyArn", Kind::Any),
-    optional("ConsumerGroupId", Kind::Text),
-    optional("ScalingConfig", Kind::Map),
-    optional("ProvisionedPollerConfig", Kind::Map),
-    optional("SchemaRegistryConfig", Kind::Map),
-    optional("MetricsConfig", Kind::Map),
-    optional("LoggingConfig", Kind::Map),
-    required("Cluster", Kind::Any),
-    required("DatabaseName", Kind::Any),
-    optional("CollectionName", Kind::Any),
-    optional("FullDocument", Kind::Any),
-];
+pub const DOCUMENT_DB: &[Property] = &with::<{ EACH + 4 }>(
+    ANYWHERE,
+    &[
+        required("Cluster", Kind::Any),
+        required("DatabaseName", Kind::Any),
+        optional("CollectionName", Kind::Any),
+        optional("FullDocument", Kind::Any),
+    ],
+);
 
 /// Properties that go into the mapping as they are.
 const PASSED: &[&str] = &[

@@ -10,10 +10,6 @@ async fn cloudwatch(context: &Context, action: &str, body: &Value) -> Result<(),
     context.json(ServiceName::CloudWatch, &target, body).await.map(drop)
 }
 
-fn tags(context: &Context, properties: &Properties) -> Value {
-    context.tags(properties).into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
-}
-
 fn made(context: &Context, name: &str) -> Made {
     Made::new(name, [("Arn", context.arn("cloudwatch", &format!("alarm:{name}")).into())])
 }
@@ -27,7 +23,7 @@ pub(super) struct Alarm;
 
 impl Alarm {
     async fn put(context: &Context, name: &str, properties: &Properties) -> Result<Made, Refusal> {
-        let mut body = json!({"AlarmName": name, "Tags": tags(context, properties)});
+        let mut body = json!({"AlarmName": name, "Tags": context.tag_list(properties)});
         for (key, value) in properties {
             body[key] = match key.as_str() {
                 "Tags" | "AlarmName" => continue,
@@ -121,7 +117,7 @@ pub(super) struct CompositeAlarm;
 
 impl CompositeAlarm {
     async fn put(context: &Context, name: &str, properties: &Properties) -> Result<Made, Refusal> {
-        let mut body = json!({"AlarmName": name, "Tags": tags(context, properties)});
+        let mut body = json!({"AlarmName": name, "Tags": context.tag_list(properties)});
         for (key, value) in properties {
             body[key] = match key.as_str() {
                 "Tags" | "AlarmName" => continue,

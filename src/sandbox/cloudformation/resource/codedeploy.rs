@@ -27,10 +27,6 @@ fn small(name: &str) -> String {
     letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
 }
 
-fn tags(context: &Context, properties: &Properties) -> Value {
-    context.tags(properties).into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
-}
-
 #[derive(Debug)]
 pub(super) struct Application;
 
@@ -40,7 +36,7 @@ impl Application {
         let there = codedeploy(context, "ListTagsForResource", &json!({"ResourceArn": arn})).await?;
         let keys: Vec<&Value> = there["Tags"].as_array().into_iter().flatten().map(|tag| &tag["Key"]).collect();
         codedeploy(context, "UntagResource", &json!({"ResourceArn": arn, "TagKeys": keys})).await?;
-        codedeploy(context, "TagResource", &json!({"ResourceArn": arn, "Tags": tags(context, new)})).await.map(drop)
+        codedeploy(context, "TagResource", &json!({"ResourceArn": arn, "Tags": context.tag_list(new)})).await.map(drop)
     }
 }
 
@@ -60,7 +56,7 @@ impl Provider for Application {
             let name = context.name(properties, "ApplicationName", 100);
             let platform = text(properties, "ComputePlatform").unwrap_or_else(|| "Server".to_owned());
             let body = json!({
-                "applicationName": name, "computePlatform": platform, "tags": tags(context, properties),
+                "applicationName": name, "computePlatform": platform, "tags": context.tag_list(properties),
             });
             codedeploy(context, "CreateApplication", &body).await?;
             Ok(Made::new(name, []))
@@ -147,7 +143,7 @@ impl Provider for DeploymentGroup {
             let mut body = Self::settings(properties);
             body["applicationName"] = required(properties, "ApplicationName")?.into();
             body["deploymentGroupName"] = name.clone().into();
-            body["tags"] = tags(context, properties);
+            body["tags"] = context.tag_list(properties);
             codedeploy(context, "CreateDeploymentGroup", &body).await?;
             Ok(Made::new(name, []))
         })

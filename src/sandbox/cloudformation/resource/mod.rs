@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::evaluate::Pseudo;
 use super::wire::uuid;
@@ -223,6 +223,11 @@ impl Context {
             _ => {}
         }
         tags
+    }
+
+    /// The same tags as a list of `Key` and `Value`.
+    pub(super) fn tag_list(&self, properties: &Properties) -> Value {
+        self.tags(properties).into_iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
     }
 
     fn request(&self, method: Method, path: &str) -> Request {
