@@ -418,10 +418,12 @@ pub async fn ensure_not_held(services: &Services, ids: &[AliasId]) -> Result<(),
 /// # Errors
 /// There is one ([`Error::Held`]), or the journal cannot be read.
 pub async fn ensure_free(services: &Services, ids: &[AliasId]) -> Result<(), Error> {
-    ensure_not_held(services, ids).await?;
     for id in ids {
-        if let Some(found) = services.store.find(id).await? {
-            services.store.retire_found(&found).await?;
+        // One look an alias: between two, somebody else may begin.
+        match services.store.find(id).await? {
+            None => {}
+            Some(found) if found.record.state.is_finished() => services.store.retire_found(&found).await?,
+            Some(found) => return Err(held(services, &found, id)),
         }
     }
     Ok(())
@@ -612,3 +614,6 @@ pub fn served_before(history: &[journal::Record], id: &AliasId, current: &Conten
     let (_, plan) = last.state.plan.of(id)?;
     (*current == plan.after()).then_some(plan.old)
 }
+
+#[cfg(test)]
+mod tests;

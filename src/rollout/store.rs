@@ -396,7 +396,8 @@ impl Store {
         }
         let Some(first) = ids.first() else { return Ok(()) };
         match self.s3.delete(&self.bucket, &journal::current_key(first), Condition::IfMatch(etag)).await {
-            Err(error) if error.is_not_found() => Ok(()),
+            // Somebody else has moved it, or begins anew: the first write tells.
+            Err(error) if error.is_not_found() || error.kind == ErrorKind::PreconditionFailed => Ok(()),
             other => other,
         }
     }
