@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::document::{self, Definition};
-use super::evaluate::{Blocked, references};
+use super::evaluate::Blocked;
 use super::model::{Policy, Resource, Stack};
 use super::plan::{Exports, Plan, known_in};
+use super::reference::references;
 use super::resource::{self, Change, Spec};
 
 /// What becomes of a resource.

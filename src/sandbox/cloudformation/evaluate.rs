@@ -1,6 +1,6 @@
 //! The intrinsic functions: from a template's expressions and what is known to plain values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use indexmap::IndexMap;
@@ -18,7 +18,7 @@ pub(super) enum Blocked {
 }
 
 impl Blocked {
-    fn invalid(message: impl Into<String>) -> Self {
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
     }
 }
@@ -94,7 +94,7 @@ pub(super) struct Scope<'a> {
 }
 
 /// Deepest nesting that is followed.
-const DEEPEST: usize = 128;
+pub(super) const DEEPEST: usize = 128;
 
 impl Scope<'_> {
     /// The value of an expression; `None` for `AWS::NoValue`.
@@ -334,7 +334,7 @@ pub(super) fn intrinsic(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     (only && (name == "Ref" || name.starts_with("Fn::"))).then_some((name.as_str(), argument))
 }
 
-fn get_att(argument: &Value) -> Option<(&str, Value)> {
+pub(super) fn get_att(argument: &Value) -> Option<(&str, Value)> {
     match argument {
         Value::String(text) => text.split_once('.').map(|(resource, attribute)| (resource, attribute.into())),
         Value::Array(items) => match items.as_slice() {
@@ -363,13 +363,13 @@ fn as_texts(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(as_text).collect()
 }
 
-enum Piece<'a> {
+pub(super) enum Piece<'a> {
     Literal(&'a str),
     Variable(&'a str),
 }
 
 /// Cuts the text of an `Fn::Sub` into what stands and what is put in. `${!x}` stands as `${x}`.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -418,181 +418,10 @@ fn cidr(arguments: &[Value], text: &dyn Fn(&Value) -> Result<String, Blocked>) -
         .into())
 }
 
-/// Evaluates every condition of a template.
-pub(super) fn conditions(
-    template: &Value,
-    parameters: &IndexMap<String, Parameter>,
-    pseudo: &Pseudo,
-) -> Result<BTreeMap<String, bool>, Blocked> {
-    let mut known = BTreeMap::new();
-    let declared = super::document::section(template, "Conditions");
-    let all = Conditions { template, parameters, pseudo };
-    for name in declared.into_iter().flat_map(Map::keys) {
-        all.named(name, &mut known, &mut BTreeSet::new())?;
-    }
-    Ok(known)
-}
-
-struct Conditions<'a> {
-    template: &'a Value,
-    parameters: &'a IndexMap<String, Parameter>,
-    pseudo: &'a Pseudo,
-}
-
-impl Conditions<'_> {
-    fn named(
-        &self,
-        name: &str,
-        known: &mut BTreeMap<String, bool>,
-        open: &mut BTreeSet<String>,
-    ) -> Result<bool, Blocked> {
-        if let Some(value) = known.get(name) {
-            return Ok(*value);
-        }
-        let Some(expression) = self.template["Conditions"].get(name) else {
-            return Err(Blocked::invalid(format!(
-                "Template format error: Unresolved dependencies [{name}]. Cannot reference resources in the Conditions block of the template"
-            )));
-        };
-        if !open.insert(name.to_owned()) {
-            return Err(Blocked::invalid(format!(
-                "Template format error: Circular dependency in conditions at {name}"
-            )));
-        }
-        let value = self.truth(expression, known, open)?;
-        open.remove(name);
-        known.insert(name.to_owned(), value);
-        Ok(value)
-    }
-
-    fn truth(
-        &self,
-        expression: &Value,
-        known: &mut BTreeMap<String, bool>,
-        open: &mut BTreeSet<String>,
-    ) -> Result<bool, Blocked> {
-        let shape = || {
-            Blocked::invalid("Template format error: Every Condition member must be a string or a condition function.")
-        };
-        let map = expression.as_object().filter(|map| map.len() == 1).ok_or_else(shape)?;
-        let (function, argument) = map.iter().next().ok_or_else(shape)?;
-        let arguments = argument.as_array().map(Vec::as_slice).unwrap_or_default();
-        let count = |least: usize, most: usize| {
-            if (least..=most).contains(&arguments.len()) {
-                return Ok(());
-            }
-            Err(Blocked::invalid(format!(
-                "Template error: every {function} object requires a list of {least} to {most} parameters."
-            )))
-        };
-        match function.as_str() {
-            "Condition" => self.named(argument.as_str().ok_or_else(shape)?, known, open),
-            "Fn::Equals" => {
-                count(2, 2)?;
-                let mut sides = Vec::new();
-                for side in arguments {
-                    let resource = |name: &str, _: Option<&str>| {
-                        Err(Blocked::invalid(format!(
-                            "Template format error: Unresolved dependencies [{name}]. Cannot reference resources in the Conditions block of the template"
-                        )))
-                    };
-                    let scope = Scope {
-                        template: self.template,
-                        parameters: self.parameters,
-                        pseudo: self.pseudo,
-                        conditions: known,
-                        resource: &resource,
-                        exports: &BTreeMap::new(),
-                        masked: false,
-                    };
-                    let value = scope.resolve(side)?.unwrap_or(Value::Null);
-                    sides.push(as_text(&value).map_or(value, Value::String));
-                }
-                Ok(sides[0] == sides[1])
-            }
-            "Fn::Not" => {
-                count(1, 1)?;
-                Ok(!self.truth(&arguments[0], known, open)?)
-            }
-            "Fn::And" | "Fn::Or" => {
-                count(2, 10)?;
-                let mut values = Vec::new();
-                for argument in arguments {
-                    values.push(self.truth(argument, known, open)?);
-                }
-                Ok(if function == "Fn::And" { values.iter().all(|v| *v) } else { values.iter().any(|v| *v) })
-            }
-            _ => Err(shape()),
-        }
-    }
-}
-
-/// A `Ref`, `Fn::GetAtt` or `${}` in an expression.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Reference {
-    pub(super) name: String,
-    pub(super) attribute: Option<String>,
-}
-
-/// Everything that an expression refers to, pseudo parameters and parameters included; of `Fn::If`
-/// the branch that counts.
-pub(super) fn references(value: &Value, conditions: &BTreeMap<String, bool>) -> BTreeSet<Reference> {
-    let mut found = BTreeSet::new();
-    collect(value, conditions, &mut found, 0);
-    found
-}
-
-fn collect(value: &Value, conditions: &BTreeMap<String, bool>, found: &mut BTreeSet<Reference>, depth: usize) {
-    if depth > DEEPEST {
-        return;
-    }
-    let mut inner = |value: &Value| collect(value, conditions, found, depth + 1);
-    match value {
-        Value::Array(items) => items.iter().for_each(inner),
-        Value::Object(map) => match intrinsic(map) {
-            Some(("Ref", Value::String(name))) => {
-                found.insert(Reference { name: name.clone(), attribute: None });
-            }
-            Some(("Fn::GetAtt", argument)) => {
-                if let Some((resource, attribute)) = get_att(argument) {
-                    inner(&attribute);
-                    let attribute = Some(as_text(&attribute).unwrap_or_default());
-                    found.insert(Reference { name: resource.to_owned(), attribute });
-                }
-            }
-            Some(("Fn::Sub", argument)) => {
-                let variables = argument.get(1).and_then(Value::as_object);
-                let text = argument.as_str().or_else(|| argument.get(0)?.as_str()).unwrap_or_default();
-                variables.into_iter().flat_map(Map::values).for_each(&mut inner);
-                for piece in pieces(text) {
-                    if let Piece::Variable(name) = piece
-                        && !variables.is_some_and(|variables| variables.contains_key(name))
-                    {
-                        found.insert(match name.split_once('.') {
-                            Some((name, attribute)) => {
-                                Reference { name: name.to_owned(), attribute: Some(attribute.to_owned()) }
-                            }
-                            None => Reference { name: name.to_owned(), attribute: None },
-                        });
-                    }
-                }
-            }
-            Some(("Fn::If", Value::Array(items))) if items.len() == 3 => {
-                match items[0].as_str().and_then(|name| conditions.get(name)) {
-                    Some(true) => inner(&items[1]),
-                    Some(false) => inner(&items[2]),
-                    None => items.iter().for_each(inner),
-                }
-            }
-            Some((_, argument)) => inner(argument),
-            None => map.values().for_each(inner),
-        },
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::condition::conditions;
+    use super::super::reference::references;
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
@@ -708,27 +537,6 @@ mod tests {
         let expression = json!({"Fn::Sub": "x${Secret}"});
         assert_eq!(resolve_with(expression.clone(), true).unwrap().unwrap(), "x****");
         assert_eq!(resolve_with(expression, false).unwrap().unwrap(), "xhush");
-    }
-
-    #[test]
-    fn references_follow_the_branch_that_counts() {
-        let conditions = [("C".to_owned(), false)].into_iter().collect();
-        let found = references(
-            &json!({"a": {"Fn::If": ["C", {"Ref": "A"}, {"Fn::GetAtt": ["B", "Arn"]}]},
-                    "b": {"Fn::Sub": ["${x} ${D} ${!E} ${F.G.H}", {"x": {"Ref": "I"}}]}}),
-            &conditions,
-        );
-        let names: Vec<String> = found
-            .into_iter()
-            .map(|reference| format!("{}.{}", reference.name, reference.attribute.unwrap_or_default()))
-            .collect();
-        assert_eq!(names, ["B.Arn", "D.", "F.G.H", "I."]);
-    }
-
-    #[test]
-    fn conditions_that_go_in_circles_are_refused() {
-        let template = json!({"Conditions": {"A": {"Condition": "B"}, "B": {"Fn::Not": [{"Condition": "A"}]}}});
-        assert!(conditions(&template, &parameters(), &pseudo()).is_err());
     }
 
     fn plain() -> impl Strategy<Value = Value> {

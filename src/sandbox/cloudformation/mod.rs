@@ -3,6 +3,7 @@
 //! transform, and acts on the sandbox's other services only through their public API.
 
 mod action;
+mod condition;
 mod diff;
 mod document;
 mod evaluate;
@@ -13,6 +14,7 @@ mod ordered;
 mod parameters;
 mod plan;
 mod prepare;
+mod reference;
 mod resource;
 mod wire;
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::condition;
 use super::document::{self, Definition};
-use super::evaluate::{self, Blocked, Lookup, Pseudo, Reference, Scope};
+use super::evaluate::{self, Blocked, Lookup, Pseudo, Scope};
 use super::graph::{self, Graph};
 use super::model::{Output, Resource, Stack, Target};
+use super::reference::{self, Reference};
 use super::resource;
 use super::wire::Fault;
 
@@ -29,7 +31,7 @@ impl Plan {
     /// Checks a template with its parameters.
     pub(super) fn new(target: Target, pseudo: Pseudo) -> Result<Self, Fault> {
         document::check(&target.processed)?;
-        let conditions = evaluate::conditions(&target.processed, &target.parameters, &pseudo).map_err(refused)?;
+        let conditions = condition::conditions(&target.processed, &target.parameters, &pseudo).map_err(refused)?;
         let mut plan = Self { target, pseudo, conditions, graph: Graph::new() };
         plan.check_conditions()?;
         plan.check_types()?;
@@ -122,7 +124,8 @@ impl Plan {
                     needs.insert(name.to_owned());
                 }
             }
-            for reference in Self::evaluated(definition).flat_map(|value| evaluate::references(value, &self.conditions))
+            for reference in
+                Self::evaluated(definition).flat_map(|value| reference::references(value, &self.conditions))
             {
                 if exists.contains(reference.name.as_str()) {
                     needs.insert(reference.name);
@@ -151,7 +154,7 @@ impl Plan {
     fn check_outputs(&self) -> Result<(), Fault> {
         let unresolved: BTreeSet<String> = self
             .outputs()
-            .flat_map(|(_, output)| evaluate::references(output, &self.conditions))
+            .flat_map(|(_, output)| reference::references(output, &self.conditions))
             .filter(|reference| !self.graph.contains_key(&reference.name) && !self.is_value(reference))
             .map(|reference| reference.name)
             .collect();
@@ -167,7 +170,7 @@ impl Plan {
 
     fn check_attributes(&self) -> Result<(), Fault> {
         let expressions = self.resources().flat_map(Self::evaluated).chain(self.outputs().map(|(_, output)| output));
-        for reference in expressions.flat_map(|value| evaluate::references(value, &self.conditions)) {
+        for reference in expressions.flat_map(|value| reference::references(value, &self.conditions)) {
             let (Some(attribute), Some(definition)) = (&reference.attribute, self.resource(&reference.name)) else {
                 continue;
             };
