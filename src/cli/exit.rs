@@ -141,7 +141,7 @@ impl Error {
 
 fn of_rollout(error: &crate::rollout::Error) -> Status {
     use crate::rollout::Error as Rollout;
-    use crate::rollout::plan::Refusal;
+    use crate::rollout::refusal::Refusal;
     match error {
         Rollout::Refused(refusals) if refusals.iter().any(|one| matches!(one, Refusal::WeightsPresent { .. })) => {
             Status::Conflict

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod names;
 pub mod owner;
 pub mod plan;
+pub mod refusal;
 pub mod run;
 pub mod settle;
 #[doc(hidden)]
@@ -40,9 +41,8 @@ use analysis::{Baseline, Criteria, Limit, Metric};
 use content::{Content, Seen};
 use driver::alias::by_hand;
 use names::{AliasId, AliasName, FunctionName, Time, Version};
-use plan::{
-    AliasPlan, Defaults, Engine, Hook, HookKind, HookTime, OnNoData, OnOutage, Plan, Refusal, SettlePlan, WarmUp,
-};
+use plan::{AliasPlan, Defaults, Engine, Hook, HookKind, HookTime, OnNoData, OnOutage, Plan, SettlePlan, WarmUp};
+use refusal::Refusal;
 use run::{Progress, Services, Signal, Sink, Verdict};
 use state::{Phase, Purpose, State, Stop, What};
 use store::Found;
@@ -357,7 +357,7 @@ async fn prepare_alias(
         other => other?,
     };
     let all_at_once = strategy.steps().is_empty();
-    let refusals = plan::refusals(id, old, *new, all_at_once, &facts);
+    let refusals = refusal::refusals(id, old, *new, all_at_once, &facts);
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }

@@ -8,7 +8,7 @@ use crate::aws::{self, ErrorKind};
 use crate::rollout::clock::Clock;
 use crate::rollout::content::{Content, Seen};
 use crate::rollout::names::{AliasId, AliasName, FunctionName, RevisionId, Time, Version, Weight};
-use crate::rollout::plan::{Facts, VersionFacts};
+use crate::rollout::refusal::{Facts, VersionFacts};
 use crate::rollout::state::{Readiness, WriteTrouble};
 
 /// An alias of a function.
