@@ -183,6 +183,7 @@ pub fn refusals(id: &AliasId, old: Version, new: Version, all_at_once: bool, fac
 
 #[cfg(test)]
 mod tests {
+    use super::super::names::Weight;
     use super::super::plan::tests::plan;
     use super::*;
 
