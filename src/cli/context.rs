@@ -37,6 +37,12 @@ pub struct GlobalArgs {
     pub debug: bool,
 }
 
+/// The time, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the edge: the transform takes the time as a value")]
+pub(super) fn now_s() -> u64 {
+    u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp()).unwrap_or_default()
+}
+
 fn parse_region(text: &str) -> Result<String, &'static str> {
     if aws::is_region(text) { Ok(text.to_owned()) } else { Err("a region looks like eu-central-1") }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::context::Context;
+use super::context::{Context, now_s};
 use super::exit::{Error, Status};
 use super::template_file;
 use crate::deploy::options;
@@ -63,7 +63,8 @@ pub fn run(context: &Context, args: &TransformArgs) -> Result<Status, Error> {
         true => DeploymentPreference::Disabled,
         false => DeploymentPreference::AsWritten,
     };
-    let options = Options { region, parameters: overrides.into_iter().collect(), deployment_preference: preference };
+    let parameters = overrides.into_iter().collect();
+    let options = Options { region, parameters, deployment_preference: preference, now_s: Some(now_s()) };
     let transformed = transform::transform(&template, &options).map_err(|findings| {
         if findings.items.iter().any(|item| item.rule == INVALID) {
             context.terminal.line(transform::published_message(&findings.items));

@@ -59,6 +59,9 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// What becomes of `DeploymentPreference`.
     pub deployment_preference: DeploymentPreference,
+    /// The time, in seconds since 1970: an API with `AlwaysDeploy` names its deployment after it, and
+    /// cannot be transformed without.
+    pub now_s: Option<u64>,
 }
 
 /// The `DeploymentPreference` of a function with `AutoPublishAlias`, parameters and mappings resolved

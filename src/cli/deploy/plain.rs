@@ -10,6 +10,7 @@ use super::engine::choose;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::aws::cloudformation::Stage;
+use crate::cli::context::now_s;
 use crate::cli::exit::Error;
 use crate::deploy::change_set::ReadyChangeSet;
 use crate::deploy::live::{self, Live};
@@ -166,6 +167,7 @@ impl Steps<'_> {
                 Engine::CodeDeploy if !self.settings.no_rollout => transform::DeploymentPreference::AsWritten,
                 Engine::CodeDeploy | Engine::Alias => transform::DeploymentPreference::Disabled,
             },
+            now_s: Some(now_s()),
         };
         let transformed =
             transform::transform(&template, &options).map_err(|findings| self.not_transformed(&findings))?;

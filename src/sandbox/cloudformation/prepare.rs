@@ -26,6 +26,8 @@ const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 /// What a request asks a stack to be.
 #[derive(Debug)]
 pub(super) struct Wish {
+    /// When it was made, in seconds since 1970.
+    now_s: u64,
     body: String,
     template: Template,
     transforms: Vec<String>,
@@ -203,6 +205,7 @@ impl Wish {
         let template = parse(&body)?;
         let transforms = transforms(&template.root.to_json())?;
         Ok(Self {
+            now_s: u64::try_from(world.clock.now_ms() / 1000).unwrap_or_default(),
             body,
             template,
             transforms,
@@ -265,8 +268,25 @@ impl Wish {
                 pseudo.account
             ));
         }
-        serverless(&self.template, target, pseudo)
-            .map_err(|reason| format!("Transform {SERVERLESS} failed with: {reason}"))
+        self.serverless(target, pseudo).map_err(|reason| format!("Transform {SERVERLESS} failed with: {reason}"))
+    }
+
+    /// Runs samara's own transform.
+    fn serverless(&self, target: &Target, pseudo: &Pseudo) -> Result<Value, String> {
+        let parameters =
+            target.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.value.clone())).collect();
+        let options =
+            Options { region: pseudo.region.clone(), parameters, now_s: Some(self.now_s), ..Options::default() };
+        match transform::transform(&self.template, &options) {
+            Ok(transformed) => Ok(transformed.template.to_json()),
+            // AWS's own sentences where it would refuse too; what only samara does not cover says so itself.
+            Err(diagnostics) => match diagnostics.items.iter().find(|item| item.rule == transform::UNSUPPORTED) {
+                Some(unsupported) => {
+                    Err(format!("the sandbox's transform does not cover this: {}", unsupported.message))
+                }
+                None => Err(transform::published_message(&diagnostics.items)),
+            },
+        }
     }
 
     /// The names that a direct `CreateStack` or `UpdateStack` needs for its transforms.
@@ -321,21 +341,6 @@ fn changed_types(plan: &Plan, stack: &Stack) -> Option<Fault> {
             changed.join(", ")
         ))
     })
-}
-
-/// Runs samara's own transform.
-fn serverless(template: &Template, target: &Target, pseudo: &Pseudo) -> Result<Value, String> {
-    let parameters =
-        target.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.value.clone())).collect();
-    let options = Options { region: pseudo.region.clone(), parameters, ..Options::default() };
-    match transform::transform(template, &options) {
-        Ok(transformed) => Ok(transformed.template.to_json()),
-        // AWS's own sentences where it would refuse too; what only samara does not cover says so itself.
-        Err(diagnostics) => match diagnostics.items.iter().find(|item| item.rule == transform::UNSUPPORTED) {
-            Some(unsupported) => Err(format!("the sandbox's transform does not cover this: {}", unsupported.message)),
-            None => Err(transform::published_message(&diagnostics.items)),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -80,13 +80,6 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
         }
     }
     let resource = &*resource;
-    if resource.truthy("AlwaysDeploy").is_some() {
-        // Its deployment is named by the hour: the same template would never give the same output.
-        return Err(Refusal::unsupported(format!(
-            "[{}] has AlwaysDeploy, which makes a new deployment whenever the template is transformed",
-            resource.id
-        )));
-    }
     let auth = resource.truthy("Auth").map(Py::from);
     let mut rest_api = rest_api(resource, auth.as_ref(), context)?;
     let body = rest_api.1.take();
@@ -102,7 +95,7 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
         deployment.set("StageName", text("Stage"));
     }
     if let Some(body) = &body {
-        name_deployment(resource, &mut deployment, body, domain.as_ref(), context);
+        name_deployment(resource, &mut deployment, body, domain.as_ref(), context)?;
     }
     let stage = stage(resource, &deployment)?;
     if let Some(Py::Dict(_)) = &body
@@ -217,9 +210,15 @@ fn configure_endpoint(resource: &Resource, rest_api: &mut Generated, endpoint: &
 
 /// A deployment is a snapshot: whenever the body changes there has to be a new one, so its logical ID
 /// ends in the body's hash.
-fn name_deployment(resource: &Resource, deployment: &mut Generated, body: &Py, domain: Option<&Py>, context: &Context) {
+fn name_deployment(
+    resource: &Resource,
+    deployment: &mut Generated,
+    body: &Py,
+    domain: Option<&Py>,
+    context: &Context,
+) -> Result<(), Refusal> {
     if !body.truthy() {
-        return;
+        return Ok(());
     }
     let mut parts = vec![body.repr()];
     if let Some(version) = resource.truthy("OpenApiVersion") {
@@ -231,9 +230,18 @@ fn name_deployment(resource: &Resource, deployment: &mut Generated, body: &Py, d
     if let Some(names) = context.function_names.get(&resource.id).filter(|names| !names.is_empty()) {
         parts.push(names.clone());
     }
+    if resource.truthy("AlwaysDeploy").is_some() {
+        // Whatever the API is like, the deployment is named after the second.
+        let now_s = context.options.now_s.ok_or_else(|| {
+            let property = "AlwaysDeploy, whose deployment is named after the time: nobody has told it";
+            Refusal::unsupported(format!("[{}] has {property}", resource.id))
+        })?;
+        parts = vec![now_s.to_string()];
+    }
     let digest = logical_id::digest(&parts.join("||"));
     deployment.id = format!("{}{}", deployment.id, &digest[..10]);
     deployment.set("Description", text(format!("RestApi deployment id: {digest}")));
+    Ok(())
 }
 
 fn stage(resource: &Resource, deployment: &Generated) -> Result<Generated, Refusal> {
