@@ -185,14 +185,21 @@ impl<'a> Judge<'a> {
 
     fn of_person(&mut self, line: &Line) {
         match &line.what {
-            Happened::Written { alias, after, .. } => {
-                let alias = &mut self.aliases[*alias];
+            Happened::Written { alias: index, after, .. } => {
+                // Exactly the next step, when it is due: nobody can tell it from our own write.
+                let is_next = |content: &Content| {
+                    let alias = &self.aliases[*index];
+                    alias
+                        .step_of(content)
+                        .is_some_and(|step| step == alias.reached + 1 && self.in_time(line.at, *index, step).is_ok())
+                };
+                let is_next = after.as_ref().is_some_and(is_next);
+                let alias = &mut self.aliases[*index];
                 alias.now.clone_from(after);
-                let is_ours = after
-                    .as_ref()
-                    .is_some_and(|content| *content == alias.trusted || alias.outstanding.contains(content));
+                let is_sent = is_next || after.as_ref().is_some_and(|content| alias.outstanding.contains(content));
+                let is_ours = is_sent || after.as_ref() == Some(&alias.trusted);
                 alias.foreign = (!is_ours).then(|| after.clone());
-                if let Some(content) = after.as_ref().filter(|content| alias.outstanding.contains(content)) {
+                if let Some(content) = after.as_ref().filter(|_| is_sent) {
                     alias.trusted = content.clone();
                     alias.reached = alias.reached.max(alias.step_of(content).unwrap_or(0));
                     alias.reached_at = line.at;

@@ -73,6 +73,8 @@ struct Call {
     action: Action,
     /// The state when it was made: what a journal write says.
     state: Option<Arc<State>>,
+    /// The tag of the journal that it is written over, as its process knew it then.
+    over: Option<u64>,
     nonce: u64,
     fate: Fate,
 }
@@ -335,7 +337,8 @@ impl Run {
         self.nonces += 1;
         let writes = matches!(action, Action::WriteJournal(..) | Action::Retire);
         let state = self.processes[process].state.as_ref().filter(|_| writes).map(|state| Arc::new(state.clone()));
-        Call { process, action, state, nonce: self.nonces, fate: Fate::default() }
+        let over = self.processes[process].etag;
+        Call { process, action, state, over, nonce: self.nonces, fate: Fate::default() }
     }
 
     fn call_when_awake(&mut self, index: usize, action: Action) {
@@ -477,8 +480,7 @@ impl Run {
         match (&call.action, &call.state) {
             (Action::WriteJournal(seq), Some(state)) => self.write_journal(call, *seq, state),
             (Action::Retire, Some(state)) => {
-                let etag = self.processes[call.process].etag;
-                self.world.retire(Who::Process(call.process), etag, Arc::clone(state));
+                self.world.retire(Who::Process(call.process), call.over, Arc::clone(state));
                 What::Retired
             }
             _ => setting::perform(&mut self.world, call.process, &call.action),
@@ -488,8 +490,8 @@ impl Run {
     /// As the store has it: a 412 is read back, and an own nonce is a success.
     fn write_journal(&mut self, call: &Call, seq: u64, state: &Arc<State>) -> What {
         let who = Who::Process(call.process);
+        let mut over = call.over;
         for _ in 0..2 {
-            let over = self.processes[call.process].etag;
             match self.world.put_journal(who, over, call.nonce, Arc::clone(state)) {
                 Put::Done(etag) => {
                     if !call.fate.unanswered {
@@ -513,6 +515,7 @@ impl Run {
                     }
                     process.etag = Some(object.etag);
                     process.unanswered.clear();
+                    over = process.etag;
                 }
             }
         }

@@ -79,6 +79,8 @@ pub struct AliasLive {
     /// Whether it has been read since this driver began, or woke.
     pub(super) verified: bool,
     pub(super) taken_over: bool,
+    /// The answer to the write under way is as old as the sleep that it came after.
+    pub(super) overslept: bool,
     /// The first reading is accepted, or overwritten, whatever it says.
     pub(super) insists: Option<Purpose>,
     /// Numbers the reads, so that an answer overtaken by a write is not believed.

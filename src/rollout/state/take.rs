@@ -73,6 +73,7 @@ impl State {
             let next_seq = self.seq + 1;
             let alias = &mut self.aliases[index];
             alias.unverify();
+            alias.live.overslept = alias.intent.as_ref().is_some_and(|intent| intent.stage == Stage::Acting);
             if let Some(intent) = alias.intent.as_mut().filter(|intent| intent.stage == Stage::Journalling) {
                 intent.seq = next_seq;
                 self.seq = next_seq;
@@ -313,6 +314,7 @@ impl State {
         let goes_back = matches!(self.phase, Phase::RollingBack { .. });
         let resends = self.mutated(Mutation::ResendBlindly);
         let alias = &mut self.aliases[index];
+        let overslept = std::mem::take(&mut alias.live.overslept);
         let Some(intent) = alias.intent.as_mut().filter(|intent| intent.stage == Stage::Acting) else { return };
         intent.attempts += 1;
         let later = now + back_off(intent.attempts);
@@ -320,6 +322,9 @@ impl State {
             Ok(revision) => {
                 let content = intent.after.clone();
                 self.confirm(index, Seen { content, revision });
+                if overslept {
+                    self.aliases[index].unverify();
+                }
             }
             Err(WriteTrouble::Refused) => intent.stage = Stage::Verifying(now),
             Err(WriteTrouble::Unknown) if resends => alias.intent = None,
