@@ -127,6 +127,13 @@ impl AliasState {
         *content == self.seen.content || Some(content) == self.maybe.as_ref() || Some(content) == before
     }
 
+    /// Whether this write can have taken effect: it was sent, by this process or by an earlier one.
+    pub(super) fn may_be_done(&self, intent: &Intent) -> bool {
+        intent.stage != Stage::Journalling
+            || self.maybe.as_ref() == Some(&intent.after)
+            || intent.before == intent.after
+    }
+
     /// Believes nothing that was asked before now.
     pub(super) fn forget_reads(&mut self) {
         self.live.reading = false;

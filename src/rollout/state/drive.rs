@@ -467,6 +467,10 @@ impl State {
         let recorded = self.live.journalled >= self.seq;
         if self.live.settled.is_none() && !self.live.settling && known && recorded {
             self.live.settling = true;
+            for alias in &mut self.aliases {
+                // What is read while CloudFormation is at it tells nothing.
+                alias.forget_reads();
+            }
             actions.push(Action::Settle);
         }
     }

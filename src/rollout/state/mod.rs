@@ -9,6 +9,8 @@ mod alias;
 mod drive;
 mod event;
 mod mutation;
+#[cfg(test)]
+mod strangers;
 mod take;
 #[cfg(test)]
 mod tests;

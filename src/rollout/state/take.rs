@@ -5,7 +5,7 @@ use super::super::analysis::alarms::AlarmVerdict;
 use super::super::content::{Content, Seen};
 use super::super::names::{RevisionId, Weight};
 use super::super::plan::OnOutage;
-use super::alias::Stage;
+use super::alias::{Intent, Stage};
 use super::{
     Conflict, DENIALS, HEARTBEAT, Happening, LOOK_EVERY, Live, Mutation, PENDING_FOR, PauseCause, Phase, Purpose,
     Readiness, Reading, State, Stop, TASK_ATTEMPTS, Task, TaskTrouble, What, Why, WriteTrouble, back_off,
@@ -312,6 +312,7 @@ impl State {
     fn alias_written(&mut self, index: usize, answer: Result<RevisionId, WriteTrouble>) {
         let now = self.live.now;
         let goes_back = matches!(self.phase, Phase::RollingBack { .. });
+        let settles = self.phase == Phase::Settling;
         let resends = self.mutated(Mutation::ResendBlindly);
         let alias = &mut self.aliases[index];
         let overslept = std::mem::take(&mut alias.live.overslept);
@@ -339,21 +340,38 @@ impl State {
                     alias.live.stuck = Some(error);
                 } else {
                     alias.intent = None;
+                    self.cannot_point_right(&error);
                     self.go_back(Why::Version { reason: error });
                 }
             }
             Err(WriteTrouble::Denied(error)) => {
                 intent.stage = Stage::Verifying(later);
-                if goes_back {
+                if goes_back || settles {
                     alias.live.denials += 1;
-                    if alias.live.denials >= DENIALS {
+                    let is_enough = alias.live.denials >= DENIALS;
+                    if is_enough && goes_back {
                         alias.live.stuck = Some(error);
+                    } else if is_enough {
+                        self.cannot_point_right(&error);
                     }
                 } else if self.may_go_back() {
                     self.aliases[index].intent = None;
                     self.go_back(Why::Denied { error });
                 }
             }
+        }
+    }
+
+    /// What a failed settle put back cannot be pointed to the new version again: that is for a person.
+    fn cannot_point_right(&mut self, error: &str) {
+        if self.phase == Phase::Settling {
+            for alias in &mut self.aliases {
+                alias.intent = None;
+            }
+            let reason =
+                format!("CloudFormation put the alias back, and it cannot be pointed to the new version: {error}");
+            self.note(Happening::SettleFailed { reason: reason.clone() });
+            self.enter(Phase::SettleFailed { reason });
         }
     }
 
@@ -398,8 +416,9 @@ impl State {
                 alias.live.read_failures += 1;
                 alias.live.read_not_before = now + back_off(alias.live.read_failures);
                 let not_before = alias.live.read_not_before;
-                if let Some(intent) = alias.intent.as_mut().filter(|intent| intent.stage != Stage::Acting) {
-                    intent.stage = Stage::Verifying(not_before);
+                // What has not been sent stays so: it is not to be looked for in the alias.
+                if let Some(Intent { stage: Stage::Verifying(at), .. }) = &mut alias.intent {
+                    *at = not_before;
                 }
                 return;
             }
@@ -417,19 +436,21 @@ impl State {
             _ => {}
         }
         let alias = &self.aliases[index];
-        // A first raise that was decided, an alias as before, and yet written since: it was raised
-        // and taken back by a driver that could not reach the journal any more.
-        let was_there_and_back = taken_over
-            && may_go_back
+        // A raise that was decided and of which nobody knows what became, an alias as before, and yet
+        // written since: it was raised, and taken back by a person, or by a driver that could not
+        // reach the journal any more.
+        let was_there_and_back = may_go_back
             && alias.maybe.is_some()
             && alias.maybe.as_ref() != Some(&seen.content)
-            && seen.content == old
+            && (seen.content == old || !taken_over)
             && seen.revision != alias.seen.revision;
         if was_there_and_back {
             return self.not_ours(index, seen, taken_over);
         }
         match alias.intent.as_ref() {
-            Some(intent) if seen.content == intent.after && !self.is_unproved(index, &seen) => {
+            Some(intent)
+                if seen.content == intent.after && alias.may_be_done(intent) && !self.is_unproved(index, &seen) =>
+            {
                 self.confirm(index, seen);
             }
             Some(_) if alias.is_ours(&seen.content) => {
@@ -551,8 +572,9 @@ impl State {
                 self.go_back(Why::FoundBack);
                 self.leave_back(index, seen);
             }
-            // Only a settle that failed puts an alias back; after one that worked somebody else did.
-            Phase::Settling if is_back && self.live.settled != Some(Ok(())) => {
+            // Only a settle that failed puts an alias back; after one that worked, or before there was
+            // any, somebody else did. Who takes over does not know whether there was one.
+            Phase::Settling if is_back && (taken_over || matches!(self.live.settled, Some(Err(_)))) => {
                 self.note(Happening::PutBackByCloudFormation { alias: index });
                 let alias = &mut self.aliases[index];
                 alias.seen = seen;
