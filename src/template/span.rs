@@ -19,6 +19,17 @@ impl Span {
         Self { start: clamp(start), end: clamp(end.max(start)) }
     }
 
+    /// Whether there is nothing in it: the place of what stands for something else there.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The empty place before it.
+    #[must_use]
+    pub fn beginning(self) -> Self {
+        Self { start: self.start, end: self.start }
+    }
+
     /// As a range to slice with.
     pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize

@@ -170,16 +170,19 @@ pub(crate) fn check(globals: &Node) -> Result<(), Refusal> {
             return refuse(format!(
                 "'{name}' is not supported. Must be one of the following values - {}",
                 quoted(&names)
-            ));
+            ))
+            .map_err(|refusal| refusal.at(sections.key_span(name)));
         };
         let Some(properties) = properties.as_map() else {
-            return refuse("Value of ${section} must be a dictionary".to_owned());
+            return refuse("Value of ${section} must be a dictionary".to_owned())
+                .map_err(|refusal| refusal.at(properties.span));
         };
         if let Some(unknown) = properties.keys().find(|key| !known.contains(key)) {
             return refuse(format!(
                 "'{unknown}' is not a supported property of '{name}'. Must be one of the following values - {}",
                 quoted(known)
-            ));
+            ))
+            .map_err(|refusal| refusal.at(properties.key_span(unknown)));
         }
     }
     Ok(())

@@ -80,6 +80,12 @@ pub(crate) fn default_bodies(context: &mut Context) {
         }
         let body = if kind == REST { swagger::skeleton() } else { http::skeleton() };
         context.bodies.insert(id.clone(), body.into());
+        // One that is empty, or `false`, is replaced.
+        let resource = context.resources.get_mut(&id).and_then(Node::as_map_mut);
+        let properties = resource.and_then(|resource| resource.get_mut("Properties")).and_then(Node::as_map_mut);
+        if let Some(properties) = properties {
+            properties.remove("DefinitionBody");
+        }
         context.managed.insert(id);
     }
 }

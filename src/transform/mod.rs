@@ -145,9 +145,13 @@ pub fn transform_with(
 ) -> Result<Transformed, Diagnostics> {
     run(&template.root, options, resolver).map_err(|causes| {
         let place = |cause: &Cause| {
-            let section = template.section("Resources")?;
-            let id = cause.resource()?;
-            section.key_span(id).or_else(|| section.get(id)?.span)
+            let resource = || {
+                let section = template.section("Resources")?;
+                let id = cause.resource()?;
+                section.key_span(id).or_else(|| section.get(id)?.span)
+            };
+            let whole = || Some(template.root.span?.beginning());
+            resource().or_else(|| template.root.get("Resources")?.span).or_else(whole)
         };
         let items = arrange(causes).iter().map(|cause| cause.diagnostic(place(cause))).collect();
         Diagnostics::new(template.source.clone(), items)
@@ -261,7 +265,7 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
                 causes.extend(Refusal::One(cause).at(node.span).causes());
                 continue;
             }
-            Err(Refusal::Document(fatal)) => return Err(fatal),
+            Err(fatal) => return Err(fatal.at(node.span).causes()),
         };
         context.output.remove(&id);
         for generated in generated {

@@ -140,8 +140,9 @@ impl Refusal {
     /// With a place, where it has none yet.
     #[must_use]
     pub(crate) fn at(mut self, span: Option<Span>) -> Self {
-        if let Self::One(cause) = &mut self {
-            cause.span = cause.span.or(span);
+        match &mut self {
+            Self::One(cause) => cause.span = cause.span.or(span),
+            Self::Document(causes) => causes.iter_mut().for_each(|cause| cause.span = cause.span.or(span)),
         }
         self
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::build::{Read, list, text};
 use super::refusal::Refusal;
+use crate::template::span::Span;
 use crate::template::{Map, Node, Value};
 
 type Result<T> = std::result::Result<T, Refusal>;
@@ -33,8 +34,9 @@ impl Parameters {
                 }
             }
         }
-        values.entry("AWS::Region".to_owned()).or_insert_with(|| text(region));
-        values.entry("AWS::Partition".to_owned()).or_insert_with(|| text(partition));
+        let known = |value: &str| text(value).at(Some(Span::default()));
+        values.entry("AWS::Region".to_owned()).or_insert_with(|| known(region));
+        values.entry("AWS::Partition".to_owned()).or_insert_with(|| known(partition));
         Self { values }
     }
 
@@ -61,7 +63,12 @@ impl Parameters {
         if let Some(name) = node.as_map().and_then(Map::only).filter(|(key, _)| *key == "Ref").map(|(_, name)| name)
             && let Some(value) = name.as_str().and_then(|name| self.get(name))
         {
-            let mut value = value.clone().at(node.span);
+            // What nobody wrote keeps an empty place: the hash of an API's body tells the two apart.
+            let place = match value.span {
+                Some(known) if known.is_empty() => node.span.unwrap_or_default().beginning().into(),
+                _ => node.span,
+            };
+            let mut value = value.clone().at(place);
             if depth < MAX_PARAMETER_DEPTH
                 && let Some(inner) = self.visit(&mut value, depth + 1)?
             {

@@ -3,6 +3,7 @@
 //! (`"3"` for a number), which can be seen in the output.
 
 use super::refusal::Refusal;
+use crate::template::span::Span;
 use crate::template::{Map, Node, Value};
 
 /// What a value may be.
@@ -59,7 +60,7 @@ struct Problem {
     message: String,
     /// What kind of value was wanted, where the problem is no more than that.
     wanted: Option<&'static str>,
-    span: Option<crate::template::span::Span>,
+    span: Option<Span>,
 }
 
 /// Reads the properties of `id`.
@@ -83,6 +84,41 @@ pub(crate) fn read_one(id: &str, properties: &Map, fields: &'static [Field]) -> 
         let span = problems.first().and_then(|problem| problem.span);
         Refusal::resource(id, format!("Property '{path}' is invalid.")).at(span)
     })
+}
+
+/// Reads a part of a resource, as the model `name`.
+///
+/// # Errors
+/// The sentence of the library that the published transform reads models with: all that does not fit.
+pub(crate) fn read_model(
+    name: &str,
+    properties: &Map,
+    fields: &'static [Field],
+) -> Result<Node, (String, Option<Span>)> {
+    read(properties, fields).map_err(|problems| {
+        let mut message =
+            format!("{} validation error{} for {name}", problems.len(), if problems.len() == 1 { "" } else { "s" });
+        for problem in &problems {
+            let (told, kind) = model_error(&problem.message);
+            message = format!("{message}\n{}\n  {told} (type={kind})", problem.path.join(" -> "));
+        }
+        (message, problems.first().and_then(|problem| problem.span))
+    })
+}
+
+/// How that library tells what is wrong, and what it calls it.
+fn model_error(message: &str) -> (&str, &'static str) {
+    match message {
+        "is required" => ("field required", "value_error.missing"),
+        "is an invalid property" => ("extra fields not permitted", "value_error.extra"),
+        "str type expected" => (message, "type_error.str"),
+        "value is not a valid integer" => (message, "type_error.integer"),
+        "value is not a valid float" => (message, "type_error.float"),
+        "value is not a valid list" => (message, "type_error.list"),
+        "value is not a valid dict" => (message, "type_error.dict"),
+        "none is not an allowed value" => (message, "type_error.none.not_allowed"),
+        _ => (message, "value_error"),
+    }
 }
 
 fn read(properties: &Map, fields: &'static [Field]) -> Result<Node, Vec<Problem>> {
@@ -194,9 +230,10 @@ impl Reader {
     /// The first of two shapes that fits; what is wrong with both where none does.
     fn first(&mut self, node: &Node, first: &'static Shape, second: &'static Shape) -> Node {
         let before = self.problems.len();
-        // An empty list makes an empty map in Python, where a map is tried before anything else.
-        if matches!(first, Shape::MapOf(_)) && node.as_list().is_some_and(<[Node]>::is_empty) {
-            return Node::from(Map::new()).at(node.span);
+        if let (Shape::MapOf(_), Some(items)) = (first, node.as_list())
+            && let Some(pairs) = items.iter().map(pair).collect::<Option<Map>>()
+        {
+            return Node::from(pairs).at(node.span);
         }
         for shape in [first, second] {
             let so_far = self.problems.len();
@@ -240,6 +277,33 @@ impl Reader {
             self.path.pop();
         }
         Node::from(fitted).at(node.and_then(|node| node.span))
+    }
+}
+
+/// A map is tried before anything else, and Python makes one of any list of pairs: also of texts of
+/// two letters, of maps with two keys, and of nothing.
+fn pair(item: &Node) -> Option<(String, Node)> {
+    let (key, value) = match &item.value {
+        Value::List(items) => match items.as_slice() {
+            [key, value] => (key.clone(), value.clone()),
+            _ => return None,
+        },
+        Value::Map(map) => {
+            let keys: Vec<&str> = map.keys().collect();
+            let [key, value] = keys.as_slice() else { return None };
+            (Node::from(*key), Node::from(*value))
+        }
+        Value::String(text) => {
+            let mut letters = text.chars().map(String::from);
+            let (Some(key), Some(value), None) = (letters.next(), letters.next(), letters.next()) else { return None };
+            (Node::from(key), Node::from(value))
+        }
+        _ => return None,
+    };
+    match &key.value {
+        Value::String(key) => Some((key.clone(), value)),
+        Value::Number(key) => Some((key.to_string(), value)),
+        _ => None,
     }
 }
 

@@ -15,6 +15,39 @@ use crate::transform::resource::ATTRIBUTES;
 pub const PROPERTIES: &[Property] =
     &[required("UserPool", Kind::Text), required("Trigger", Kind::TextOrListOfText).literal()];
 
+/// What the published transform knows of a user pool that it adds a trigger to.
+const POOL: &[&str] = &[
+    "AccountRecoverySetting",
+    "AdminCreateUserConfig",
+    "AliasAttributes",
+    "AutoVerifiedAttributes",
+    "DeletionProtection",
+    "DeviceConfiguration",
+    "EmailAuthenticationMessage",
+    "EmailAuthenticationSubject",
+    "EmailConfiguration",
+    "EmailVerificationMessage",
+    "EmailVerificationSubject",
+    "EnabledMfas",
+    "LambdaConfig",
+    "MfaConfiguration",
+    "Policies",
+    "Schema",
+    "SmsAuthenticationMessage",
+    "SmsConfiguration",
+    "SmsVerificationMessage",
+    "UserAttributeUpdateSettings",
+    "UsernameAttributes",
+    "UsernameConfiguration",
+    "UserPoolAddOns",
+    "UserPoolName",
+    "UserPoolTags",
+    "UserPoolTier",
+    "VerificationMessageTemplate",
+    "WebAuthnRelyingPartyID",
+    "WebAuthnUserVerification",
+];
+
 fn pool_of<'a>(event: &'a Event, context: &Context) -> Result<&'a str, Refusal> {
     let Some(reference) = event.get("UserPool").and_then(|pool| pool.get("Ref")) else {
         return event.refuse("Cognito events must reference a Cognito UserPool in the same template.");
@@ -69,6 +102,12 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     if kind != "AWS::Cognito::UserPool" {
         let message = format!("Resource has incorrect Type; expected 'AWS::Cognito::UserPool', got '{kind}'");
         return Err(Refusal::resource(id, message));
+    }
+    for (name, value) in pool.get("Properties").and_then(Node::as_map).into_iter().flat_map(Map::iter) {
+        if !POOL.contains(&name) {
+            let message = format!("property {name} not defined for resource of type AWS::Cognito::UserPool");
+            return Err(Refusal::resource(id, message).at(value.span));
+        }
     }
     let attributes: Map = ATTRIBUTES.iter().filter_map(|name| Some((*name, pool.get(name)?.clone()))).collect();
     let mut resource = Generated::new(id, "AWS::Cognito::UserPool", &attributes)?;

@@ -97,6 +97,10 @@ impl From<&Node> for Py {
             Value::Null => Self::None,
             Value::Bool(value) => Self::Bool(*value),
             Value::Number(number) => Self::Number(number.clone()),
+            // A region or partition that stands for its pseudo parameter is the transform's own text.
+            Value::String(text) if !text.is_empty() && node.span.is_some_and(Span::is_empty) => {
+                Self::Text(text.as_str().into())
+            }
             Value::String(text) => Self::Text(Text::unicode(text)),
             Value::List(items) => Self::List(items.iter().map(Self::from).collect()),
             Value::Map(map) => {

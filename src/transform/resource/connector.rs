@@ -144,6 +144,9 @@ impl End {
         let outputs = profile::outputs(kind, id);
         let output = |name: &str| outputs.get(name).cloned();
         let properties = resource.get("Properties");
+        if properties.is_some_and(|properties| properties.truthy() && properties.as_map().is_none()) {
+            return Err(format!("'Properties' of the resource '{id}' must be a map."));
+        }
         let role = match profile::role_property(kind) {
             Some(RoleProperty::Named(name)) => properties.and_then(|properties| properties.get(name)),
             Some(RoleProperty::OfTarget) => role_of_target(properties, other),

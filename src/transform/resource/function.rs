@@ -7,7 +7,7 @@ mod publish;
 mod url;
 
 use super::Resource;
-use crate::template::{Map, Node, Value};
+use crate::template::{Map, Node};
 use crate::transform::build::{Read, conditional, if_arguments, list, map, not, tag_list, text};
 use crate::transform::context::Context;
 use crate::transform::event::{self, Called, Event, Target};
@@ -15,6 +15,7 @@ use crate::transform::generated::{Generated, propagate_tags};
 use crate::transform::policies::{Role, managed_policy_arn, trust};
 use crate::transform::property::{Kind, Property, optional};
 use crate::transform::refusal::Refusal;
+use crate::transform::schema::{self, Field, Shape, may, must};
 
 pub(crate) use code::{S3Uri, s3_location};
 
@@ -259,29 +260,28 @@ fn function(resource: &Resource, context: &Context) -> Result<Generated, Refusal
     Ok(function)
 }
 
+/// What `CapacityProviderConfig` may hold.
+const CAPACITY: &[Field] = &[
+    must("Arn", schema::TEXT),
+    may("PerExecutionEnvironmentMaxConcurrency", Shape::OrMap(&Shape::Integer)),
+    may("ExecutionEnvironmentMemoryGiBPerVCpu", Shape::OrMap(&Shape::Either(&Shape::Integer, &Shape::Number))),
+];
+
 fn capacity_provider(resource: &Resource, config: &Node) -> Result<Node, Refusal> {
-    let arn = config.given("Arn");
-    let Some(arn) = arn else {
-        return resource.refuse(
-            "Invalid CapacityProviderConfig: 1 validation error for CapacityProviderConfig\nArn\n  field required \
-             (type=value_error.missing)",
-        );
+    let given = config.as_map().cloned().unwrap_or_default();
+    let read = match schema::read_model("CapacityProviderConfig", &given, CAPACITY) {
+        Ok(read) => read,
+        Err((message, span)) => {
+            let message = format!("Invalid CapacityProviderConfig: {message}");
+            return Err(Refusal::resource(resource.id.as_str(), message).at(span.or(config.span)));
+        }
     };
     let mut managed = Map::new();
-    managed.insert("CapacityProviderArn", arn.clone());
-    if let Some(value) = config.given("PerExecutionEnvironmentMaxConcurrency") {
-        managed.insert("PerExecutionEnvironmentMaxConcurrency", value.clone());
-    }
-    if let Some(value) = config.given("ExecutionEnvironmentMemoryGiBPerVCpu") {
-        // The published transform reads the ratio as an integer wherever that can be done.
-        let ratio = match &value.value {
-            Value::Number(number) => {
-                number.as_f64().map(f64::trunc).and_then(|whole| format!("{whole:.0}").parse::<i64>().ok())
-            }
-            _ => None,
-        };
-        let ratio = ratio.map_or_else(|| value.clone(), |ratio| Node::from(ratio).at(value.span));
-        managed.insert("ExecutionEnvironmentMemoryGiBPerVCpu", ratio);
+    managed.insert("CapacityProviderArn", read.get("Arn").cloned().unwrap_or_default());
+    for name in ["PerExecutionEnvironmentMaxConcurrency", "ExecutionEnvironmentMemoryGiBPerVCpu"] {
+        if let Some(value) = read.get(name) {
+            managed.insert(name, value.clone());
+        }
     }
     Ok(map([("LambdaManagedInstancesCapacityProviderConfig", Node::from(managed))]))
 }

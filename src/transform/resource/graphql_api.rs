@@ -15,6 +15,9 @@ use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
 use crate::transform::schema::read_one;
 
+/// Its type.
+pub(super) const KIND: &str = "AWS::Serverless::GraphQLApi";
+
 /// What it takes.
 pub const PROPERTIES: &[Property] = &[
     optional("Name", Kind::Any),

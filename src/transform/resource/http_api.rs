@@ -69,7 +69,8 @@ fn http_api(resource: &Resource, body: Option<Py>, context: &Context) -> Result<
         return resource.refuse("Specify either 'DefinitionUri' or 'DefinitionBody' property and not both.");
     }
     http_api.set("FailOnWarnings", resource.truthy("FailOnWarnings").cloned());
-    let own_tags = resource.truthy("Tags").and_then(Node::as_map);
+    // An empty map stays on the stage of an API whose body is not valid.
+    let own_tags = resource.get("Tags").and_then(Node::as_map);
     let Some(body) = body else {
         for (name, what) in [
             ("CorsConfiguration", "Cors works only with inline OpenApi specified in 'DefinitionBody' property."),
@@ -132,7 +133,7 @@ fn edit(
             editor.add_tags(&all)?;
         }
         body = editor.finish();
-    } else if own_tags.is_some() {
+    } else if own_tags.is_some_and(|tags| !tags.is_empty()) {
         return resource
             .refuse("Unable to add `Tags` because 'DefinitionBody' does not contain a valid OpenApi definition.");
     }

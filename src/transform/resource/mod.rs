@@ -112,7 +112,7 @@ pub static TYPES: &[Spec] = &[
         expand: connector::expand,
     },
     Spec {
-        kind: "AWS::Serverless::GraphQLApi",
+        kind: graphql_api::KIND,
         properties: graphql_api::PROPERTIES,
         referable: &[],
         turn: 4,
@@ -236,6 +236,10 @@ fn read(id: &str, node: &Node, spec: &Spec) -> Result<Resource, Refusal> {
     let mut properties = node.get("Properties").and_then(Node::as_map).cloned().unwrap_or_default();
     if matches!(spec.kind, "AWS::Serverless::Function" | "AWS::Serverless::StateMachine") {
         policies::expand_templates(id, &mut properties)?;
+    }
+    if spec.kind == graphql_api::KIND {
+        // The published transform takes others without a word.
+        properties = properties.into_iter().filter(|(name, _)| spec.property(name).is_some()).collect();
     }
     check_properties(id, &properties, spec.properties, spec.kind, node.span)?;
     let attributes = ATTRIBUTES.iter().filter_map(|name| Some((*name, node.get(name)?.clone()))).collect();
