@@ -64,7 +64,8 @@ fn transform(name: &str, text: &str, region: &str, placeholder_uris: bool) -> Ou
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now_s = now.ok().map(|since| since.as_secs());
     let options = Options { region: region.to_owned(), parameters, now_s, ..Options::default() };
-    let transformed = read::read_bytes(name, text.as_bytes()).and_then(|mut template| {
+    let read = read::decode(name, text.as_bytes()).and_then(read::read_leniently);
+    let transformed = read.and_then(|(mut template, _)| {
         if placeholder_uris {
             transform::placeholder::put(&mut template.root);
         }

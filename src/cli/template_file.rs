@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::exit::Error;
-use crate::template::{Template, read};
+use crate::diagnostic::Severity;
+use crate::template::{Source, Template, read};
 
 /// Where a template is looked for when none is named, in this order: what `sam build` left goes
 /// before what it was made from, as `sam package` and `sam deploy` have it.
@@ -46,6 +47,33 @@ pub fn folder(cwd: &Path, template: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be read, is too large, or is no template.
 pub fn read(context: &Context, cwd: &Path, path: &Path) -> Result<Template, Error> {
+    read::read(source(context, cwd, path)?).map_err(|findings| context.failed("read", &findings))
+}
+
+/// Reads a template in which a key may be there twice: that is shown, and the last one counts, as it
+/// does for `sam`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_leniently(context: &Context, cwd: &Path, path: &Path) -> Result<Template, Error> {
+    lenient(context, source(context, cwd, path)?)
+}
+
+/// The same of a text that was read already.
+///
+/// # Errors
+/// It is no template.
+pub fn lenient(context: &Context, source: Arc<Source>) -> Result<Template, Error> {
+    let (template, mut findings) =
+        read::read_leniently(source).map_err(|findings| context.failed("read", &findings))?;
+    for finding in findings.items.iter_mut().filter(|finding| finding.severity == Severity::Error) {
+        finding.severity = Severity::Warning;
+    }
+    context.findings(&findings);
+    Ok(template)
+}
+
+fn source(context: &Context, cwd: &Path, path: &Path) -> Result<Arc<Source>, Error> {
     let file = |source| Error::File { action: "read", path: path.to_owned(), source };
     let full = cwd.join(path);
     let meta = std::fs::metadata(&full).map_err(file)?;
@@ -57,6 +85,5 @@ pub fn read(context: &Context, cwd: &Path, path: &Path) -> Result<Template, Erro
     }
     let bytes = std::fs::read(&full).map_err(file)?;
     let name = path.display().to_string();
-    let source = read::decode(&name, &bytes).map_err(|findings| context.failed("read", &findings))?;
-    read::read(Arc::clone(&source)).map_err(|findings| context.failed("read", &findings))
+    read::decode(&name, &bytes).map_err(|findings| context.failed("read", &findings))
 }

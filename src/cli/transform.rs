@@ -82,7 +82,7 @@ pub fn run(context: &Context, args: &TransformArgs) -> Result<Status, Error> {
 fn read_template(context: &Context, named: Option<&str>) -> Result<Template, Error> {
     if named != Some("-") {
         let path = template_file::find(&context.cwd, named)?;
-        return template_file::read(context, &context.cwd, &path);
+        return template_file::read_leniently(context, &context.cwd, &path);
     }
     let file = |source| Error::File { action: "read", path: Path::new("standard input").to_owned(), source };
     let mut bytes = Vec::new();
@@ -90,5 +90,6 @@ fn read_template(context: &Context, named: Option<&str>) -> Result<Template, Err
     if bytes.len() as u64 > LIMIT_BYTES {
         return Err(file(std::io::Error::other("it is larger than 1 MB, CloudFormation's limit for a template")));
     }
-    read::read_bytes("<stdin>", &bytes).map_err(|findings| context.failed("read", &findings))
+    let source = read::decode("<stdin>", &bytes).map_err(|findings| context.failed("read", &findings))?;
+    template_file::lenient(context, source)
 }

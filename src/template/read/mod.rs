@@ -35,6 +35,20 @@ pub fn read(source: Arc<Source>) -> Result<Template, Diagnostics> {
     }
 }
 
+/// Reads a template as YAML readers do that do not complain: of a key that is there twice the last
+/// counts. The complaints come with it.
+///
+/// # Errors
+/// Everything else that is wrong with the file as YAML or JSON.
+pub fn read_leniently(source: Arc<Source>) -> Result<(Template, Diagnostics), Diagnostics> {
+    let (template, diagnostics) = read_with_findings(source);
+    let wrong = |item: &Diagnostic| item.severity == Severity::Error && item.rule != "yaml/duplicate-key";
+    match template {
+        Some(template) if !diagnostics.items.iter().any(wrong) => Ok((template, diagnostics)),
+        _ => Err(diagnostics),
+    }
+}
+
 /// Reads a template from the bytes of a file that the user knows as `name`.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use crate::transform::context::Context;
 use crate::transform::generated::Generated;
 use crate::transform::property::{Kind, Property, required};
 use crate::transform::refusal::Refusal;
-use crate::transform::resource::ATTRIBUTES;
+use crate::transform::resource::{ATTRIBUTES, check_known};
 
 /// What it takes.
 pub const PROPERTIES: &[Property] =
@@ -103,12 +103,7 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
         let message = format!("Resource has incorrect Type; expected 'AWS::Cognito::UserPool', got '{kind}'");
         return Err(Refusal::resource(id, message));
     }
-    for (name, value) in pool.get("Properties").and_then(Node::as_map).into_iter().flat_map(Map::iter) {
-        if !POOL.contains(&name) {
-            let message = format!("property {name} not defined for resource of type AWS::Cognito::UserPool");
-            return Err(Refusal::resource(id, message).at(value.span));
-        }
-    }
+    check_known(&id, pool.get("Properties"), POOL, "AWS::Cognito::UserPool")?;
     let attributes: Map = ATTRIBUTES.iter().filter_map(|name| Some((*name, pool.get(name)?.clone()))).collect();
     let mut resource = Generated::new(id, "AWS::Cognito::UserPool", &attributes)?;
     resource.depends_on = pool.get("DependsOn").cloned();

@@ -9,7 +9,7 @@ use crate::transform::generated::Generated;
 use crate::transform::policies::same;
 use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
-use crate::transform::resource::ATTRIBUTES;
+use crate::transform::resource::{ATTRIBUTES, check_known};
 
 /// What it takes.
 pub const PROPERTIES: &[Property] = &[
@@ -152,12 +152,37 @@ fn notify(id: &str, bucket: &mut Map, notifications: Vec<Node>) -> Result<(), Re
     Ok(())
 }
 
+/// What the published transform knows of a bucket that it adds a notification to.
+const BUCKET: &[&str] = &[
+    "AccessControl",
+    "AccelerateConfiguration",
+    "AnalyticsConfigurations",
+    "BucketEncryption",
+    "BucketName",
+    "CorsConfiguration",
+    "IntelligentTieringConfigurations",
+    "InventoryConfigurations",
+    "LifecycleConfiguration",
+    "LoggingConfiguration",
+    "MetricsConfigurations",
+    "NotificationConfiguration",
+    "ObjectLockConfiguration",
+    "ObjectLockEnabled",
+    "OwnershipControls",
+    "PublicAccessBlockConfiguration",
+    "ReplicationConfiguration",
+    "Tags",
+    "VersioningConfiguration",
+    "WebsiteConfiguration",
+];
+
 fn generated(id: &str, bucket: &Map) -> Result<Generated, Refusal> {
     let kind = bucket.get("Type").and_then(Node::as_str).unwrap_or("None");
     if kind != "AWS::S3::Bucket" {
         let message = format!("Resource has incorrect Type; expected 'AWS::S3::Bucket', got '{kind}'");
         return Err(Refusal::resource(id, message).at(bucket.get("Type").and_then(|kind| kind.span)));
     }
+    check_known(id, bucket.get("Properties"), BUCKET, "AWS::S3::Bucket")?;
     let attributes: Map = ATTRIBUTES.iter().filter_map(|name| Some((*name, bucket.get(name)?.clone()))).collect();
     let mut resource = Generated::new(id, "AWS::S3::Bucket", &attributes)?;
     resource.depends_on = bucket.get("DependsOn").cloned();

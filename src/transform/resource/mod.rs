@@ -252,6 +252,24 @@ fn read(id: &str, node: &Node, spec: &Spec) -> Result<Resource, Refusal> {
     })
 }
 
+/// Looks whether a plain resource that the transform takes in hand has only properties that it knows.
+pub(crate) fn check_known(
+    id: &str,
+    properties: Option<&Node>,
+    known: &[&str],
+    kind: &'static str,
+) -> Result<(), Refusal> {
+    let properties =
+        properties.and_then(Node::as_map).into_iter().flat_map(|map| map.keys().map(move |key| (key, map)));
+    for (name, map) in properties {
+        if !known.contains(&name) {
+            let message = format!("property {name} not defined for resource of type {kind}");
+            return Err(Refusal::resource(id, message).at(map.key_span(name)));
+        }
+    }
+    Ok(())
+}
+
 /// Checks properties against a table.
 pub(crate) fn check_properties(
     id: &str,
