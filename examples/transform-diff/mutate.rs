@@ -17,7 +17,7 @@ enum Step {
 }
 
 /// The template with one to three mistakes, and what they are.
-pub fn mutate(template: &Value, seed: u64) -> (Value, Vec<String>) {
+pub(super) fn mutate(template: &Value, seed: u64) -> (Value, Vec<String>) {
     let mut rng = Rng::with_seed(seed);
     let mut mutant = template.clone();
     let mistakes = 1 + rng.usize(..MOST);
@@ -201,4 +201,28 @@ fn intrinsic(old: Value, resources: &[String], rng: &mut Rng) -> Value {
             Value::Object(odd)
         }
     }
+}
+
+/// The text with one to three mistakes: pieces of it dropped, doubled, put elsewhere, or replaced by
+/// what means something in YAML.
+pub(super) fn garble(text: &str, seed: u64) -> String {
+    const SIGNS: [&str; 12] = ["- ", ": ", "{", "]", "&a ", "*a", "!Sub ", "<<: *a", "\n", "\t", "'", "| \n"];
+    let mut rng = Rng::with_seed(seed);
+    let mut letters: Vec<char> = text.chars().collect();
+    for _ in 0..1 + rng.usize(..MOST) {
+        let from = rng.usize(..=letters.len());
+        let to = (from + rng.usize(..40)).min(letters.len());
+        let piece: Vec<char> = letters[from..to].to_vec();
+        match rng.u8(..4) {
+            0 => drop(letters.drain(from..to)),
+            1 => drop(letters.splice(from..from, piece)),
+            2 => {
+                letters.drain(from..to);
+                let elsewhere = rng.usize(..=letters.len());
+                letters.splice(elsewhere..elsewhere, piece);
+            }
+            _ => drop(letters.splice(from..to, rng.choice(SIGNS).unwrap_or_default().chars())),
+        }
+    }
+    letters.into_iter().collect()
 }

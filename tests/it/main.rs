@@ -21,6 +21,7 @@ mod init;
 mod kills;
 mod lambda;
 mod layout;
+mod mutants;
 mod package;
 mod races;
 mod rehearse;
