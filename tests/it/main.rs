@@ -27,6 +27,7 @@ mod races;
 mod rehearse;
 mod rollout;
 mod s3;
+mod sam;
 mod sandbox;
 mod shifting;
 mod support;
