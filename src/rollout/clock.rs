@@ -44,9 +44,12 @@ impl Clock {
     /// This machine's wall, until a service is heard.
     pub fn real() -> Self {
         let nanoseconds = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
-        let shown = Time(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX));
-        let pace = Pace::real();
-        let set = Set { at: pace.elapsed(), shown, heard: false };
+        Self::wall(Time(i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX)), Pace::real())
+    }
+
+    /// A machine's wall that shows `now`, right or wrong, until a service is heard.
+    pub fn wall(now: Time, pace: Pace) -> Self {
+        let set = Set { at: pace.elapsed(), shown: now, heard: false };
         Self { inner: Arc::new(Mutex::new(set)), speed: 1.0, pace }
     }
 

@@ -491,6 +491,10 @@ pub async fn take_over(
     let mut overtaken = 0;
     loop {
         let found = wait_for_driver(id, purpose, services, sink).await?;
+        if let Some(date) = found.answered_at {
+            // Before anything is reckoned: by this machine's wall a step that has just begun may be over.
+            services.clock.heard(date);
+        }
         services.store.take_over(&found).await;
         let verdict = run::drive(found.record.state, What::TakeOver(purpose), services, signals, timeout, sink).await?;
         // The driver's heartbeat came between the look at the journal and the first write: it still has it.

@@ -48,6 +48,8 @@ pub struct Found {
     pub record: Record,
     /// How old its last write is, by S3's own clock.
     pub heartbeat_age: Duration,
+    /// What time it was then, by S3's clock.
+    pub answered_at: Option<Time>,
     etag: ETag,
 }
 
@@ -131,7 +133,8 @@ impl Store {
         let read = self.read(&key, &object.bytes, id)?;
         let age = object.answered_at.zip(object.last_modified).map(|(now, written)| now - written);
         let heartbeat_age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
-        Ok(Some((read, Written { heartbeat_age, etag: object.etag })))
+        let answered_at = object.answered_at.map(|date| Time(date.unix_timestamp().saturating_mul(1000)));
+        Ok(Some((read, Written { heartbeat_age, answered_at, etag: object.etag })))
     }
 
     fn read(&self, key: &str, bytes: &[u8], id: &AliasId) -> Result<Object, ReadError> {
@@ -424,12 +427,13 @@ impl Store {
 #[derive(Clone, Debug)]
 struct Written {
     heartbeat_age: Duration,
+    answered_at: Option<Time>,
     etag: ETag,
 }
 
 impl Written {
     fn with(self, record: Record) -> Found {
-        Found { record, heartbeat_age: self.heartbeat_age, etag: self.etag }
+        Found { record, heartbeat_age: self.heartbeat_age, answered_at: self.answered_at, etag: self.etag }
     }
 }
 

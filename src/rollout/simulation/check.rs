@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fault::{Fault, Service, Signal};
 use super::history::{Happened, Line, Who};
 use super::scenario::Scenario;
+use super::way_back;
 use super::world::World;
 use crate::rollout::analysis::METRIC_DELAY;
 use crate::rollout::content::Content;
@@ -28,47 +29,7 @@ const READING: Duration = Duration::from_secs(90);
 pub fn history(scenario: &Scenario, world: &World) -> Result<(), String> {
     let mut judge = Judge::new(scenario, world);
     world.lines.iter().try_for_each(|line| judge.line(line))?;
-    way_back(scenario, world)
-}
-
-/// Invariant 8: who is told to go back, or sees an alarm, does so within a minute whatever else is out
-/// of reach. Where Lambda is, or a person or another process is at it, or this one sleeps, there is
-/// no such promise.
-fn way_back(scenario: &Scenario, world: &World) -> Result<(), String> {
-    let promised = |fault: &Fault| {
-        matches!(
-            fault,
-            Fault::Outage(Service::S3 | Service::CloudWatch | Service::AllButLambda, _) | Fault::Told(Signal::Back)
-        )
-    };
-    if !scenario.injections.iter().all(|injection| promised(&injection.fault)) {
-        return Ok(());
-    }
-    let told = world
-        .lines
-        .iter()
-        .position(|line| matches!(line.what, Happened::Told(Signal::Back) | Happened::Looked { alarm: true, .. }));
-    let Some(at) = told else { return Ok(()) };
-    let (before, after) = world.lines.split_at(at);
-    let settles = before.iter().any(|line| matches!(line.what, Happened::Settled(_)));
-    let Who::Process(_) = after[0].who else { return Ok(()) };
-    for index in 0..world.aliases().len() {
-        let alias = &world.aliases()[index];
-        let writes = |line: &&Line| matches!(line.what, Happened::Written { alias, .. } if alias == index);
-        let is_up = before.iter().rfind(writes).is_some_and(|line| {
-            matches!(&line.what, Happened::Written { after: Some(after), .. } if after.share(alias.new) > Weight::ZERO)
-        });
-        let is_back = |line: &Line| {
-            matches!(&line.what, Happened::Written { alias: which, after: Some(after), .. }
-                if *which == index && *after == Content::whole(alias.old))
-        };
-        let in_time = after.iter().take_while(|line| line.at.since(after[0].at) <= LEARNS).any(is_back);
-        // The stack is settling: the traffic is right already.
-        if is_up && !in_time && !settles && after.iter().any(is_back) {
-            return Err(format!("8: alias {index} waited to go back"));
-        }
-    }
-    Ok(())
+    way_back::check(scenario, world)
 }
 
 /// What is known of an alias so far.

@@ -102,6 +102,8 @@ pub enum Happened {
         decided: bool,
         /// Whether it says that it is over.
         finished: bool,
+        /// Of which alias it says that the new version is worse.
+        worse: Option<usize>,
     },
     /// The journal was moved to the history, or deleted by a person.
     JournalGone,
@@ -156,7 +158,7 @@ impl Happened {
                 format!("looks: {}{}", if *good { "good" } else { "blind" }, if *alarm { ", ALARM" } else { "" })
             }
             Self::Active(alias) => format!("hears that the new version of alias {alias} is active"),
-            Self::Journalled { seq, created, decided, finished } => format!(
+            Self::Journalled { seq, created, decided, finished, .. } => format!(
                 "journal {seq}{}{}{}",
                 if *created { ", created" } else { "" },
                 if *decided { ", goes back" } else { "" },

@@ -20,6 +20,7 @@ pub mod setting;
 mod tests;
 pub mod traffic;
 pub mod trial;
+pub mod way_back;
 pub mod world;
 
 use std::collections::BTreeMap;

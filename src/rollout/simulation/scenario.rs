@@ -285,6 +285,14 @@ impl Dice {
             injections.push(Injection { call, fault: self.fault(aliases) });
             call = if self.one_in(2) { call + self.0.random_range(1..8) } else { self.0.random_range(0..most) };
         }
+        if self.one_in(6) {
+            // The way back when nothing but Lambda can be reached.
+            let service = self.of(&[Service::S3, Service::AllButLambda]);
+            let call = self.0.random_range(0..most);
+            injections.push(Injection { call, fault: Fault::Outage(service, self.of(&[200, 700])) });
+            let call = call + self.0.random_range(1..12);
+            injections.push(Injection { call, fault: Fault::Told(Signal::Back) });
+        }
         injections.sort_by_key(|injection| injection.call);
         injections
     }

@@ -10,7 +10,7 @@ use crate::rollout::content::Content;
 use crate::rollout::names::{AliasId, Time, Version};
 use crate::rollout::plan::{AliasPlan, Engine, Hook, HookKind, HookTime, Plan, SettlePlan, WarmUp};
 use crate::rollout::state::{
-    Action, AliasReading, Happening, Readiness, Reading, State, Task, TaskTrouble, What, WriteTrouble,
+    Action, AliasReading, Happening, Readiness, Reading, State, Task, TaskTrouble, What, Why, WriteTrouble,
 };
 
 /// Functions of the set, in their order; no scenario has more aliases.
@@ -82,6 +82,14 @@ pub fn intents(state: &State) -> impl Iterator<Item = (usize, &Content)> {
 /// Whether the journal says that it goes back.
 pub fn is_decided(state: &State) -> bool {
     state.entries.iter().any(|entry| matches!(entry.what, Happening::Decided { .. }))
+}
+
+/// On which alias the journal says that the new version was found worse.
+pub fn worse(state: &State) -> Option<usize> {
+    state.entries.iter().find_map(|entry| match &entry.what {
+        Happening::Decided { why: Why::Evidence { alias, .. } } => Some(*alias),
+        _ => None,
+    })
 }
 
 /// A rollout that is about to begin; `None` where the preflight would refuse.

@@ -282,6 +282,9 @@ impl State {
             let first = |index: &usize| Some(*index) == culprit;
             first(b).cmp(&first(a)).then(evidence(*b).total_cmp(&evidence(*a)))
         });
+        if self.mutated(Mutation::WorstLast) {
+            order.reverse();
+        }
         order
     }
 

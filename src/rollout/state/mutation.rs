@@ -33,11 +33,13 @@ pub enum Mutation {
     IgnoreLostFence,
     /// Skips a step.
     SkipStep,
+    /// Takes back the worst of a set last.
+    WorstLast,
 }
 
 impl Mutation {
     /// All of them, with the name that they have on the command line.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::SkipFence, "skip-fence"),
         (Self::JournalAfterActing, "journal-after-acting"),
         (Self::TrustStaleRevision, "trust-stale-revision"),
@@ -52,5 +54,6 @@ impl Mutation {
         (Self::ResendBlindly, "resend-blindly"),
         (Self::IgnoreLostFence, "ignore-lost-fence"),
         (Self::SkipStep, "skip-step"),
+        (Self::WorstLast, "worst-last"),
     ];
 }

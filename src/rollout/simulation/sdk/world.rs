@@ -322,7 +322,7 @@ impl Process {
             lambda: self.aws.lambda(),
             cloudwatch: self.aws.cloudwatch(),
             store: Store::new(self.aws.s3(), BUCKET),
-            clock: Clock::paced(now, 1.0, self.world.shared.pace.clone()),
+            clock: Clock::wall(now, self.world.shared.pace.clone()),
             me: self.owner(),
             settle: None,
         }

@@ -34,7 +34,8 @@ impl World {
             }
         }
         let (decided, finished) = (setting::is_decided(&state), state.is_finished());
-        self.note(who, Happened::Journalled { seq: state.seq, created, decided, finished });
+        let worse = setting::worse(&state);
+        self.note(who, Happened::Journalled { seq: state.seq, created, decided, finished, worse });
         self.journal = Some(Object { etag: self.etags, nonce, modified: self.now, state });
         Put::Done(self.etags)
     }
