@@ -498,9 +498,14 @@ pub async fn take_over(
         services.store.take_over(&found).await;
         let verdict = run::drive(found.record.state, What::TakeOver(purpose), services, signals, timeout, sink).await?;
         // The driver's heartbeat came between the look at the journal and the first write: it still has it.
-        let missed = matches!(verdict.stop, Stop::LostFence { .. }) && !verdict.state.has_driven();
+        let missed = match verdict.stop {
+            Stop::LostFence { .. } => purpose.interrupts(),
+            // Or its end.
+            Stop::JournalGone => true,
+            _ => false,
+        };
         overtaken += 1;
-        if !(missed && purpose.interrupts()) || overtaken >= OVERTAKEN {
+        if !missed || verdict.state.has_driven() || overtaken >= OVERTAKEN {
             return Ok(verdict);
         }
     }

@@ -113,14 +113,36 @@ impl Store {
     pub async fn find(&self, id: &AliasId) -> Result<Option<Found>, ReadError> {
         let pointer = match self.get(id).await? {
             None => return Ok(None),
-            Some((Object::Journal(record), found)) => return Ok(Some(found.with(*record))),
+            Some((Object::Journal(record), found)) => return self.not_a_ghost(*record, found).await.map(Some),
             Some((Object::Pointer(pointer), _)) => pointer,
         };
         // What points to a journal that is over, or never was, says nothing.
-        Ok(match self.get(&pointer.set).await? {
-            Some((Object::Journal(record), found)) if record.id == pointer.id => Some(found.with(*record)),
-            _ => None,
-        })
+        match self.get(&pointer.set).await? {
+            Some((Object::Journal(record), found)) if record.id == pointer.id => {
+                self.not_a_ghost(*record, found).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The first write of a rollout, delayed on its way until the rollout was over and its journal
+    /// moved, makes the journal anew. The history knows better: what it says stands for the ghost.
+    async fn not_a_ghost(&self, record: Record, found: Written) -> Result<Found, ReadError> {
+        if record.state.phase == Phase::Planned
+            && let Some(id) = record.state.plan.ids().first()
+        {
+            let key = journal::history_key(id, &record);
+            match self.s3.get(&self.bucket, &key).await {
+                Ok(object) => {
+                    if let Object::Journal(over) = self.read(&key, &object.bytes, id)? {
+                        return Ok(found.with(*over));
+                    }
+                }
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found.with(record))
     }
 
     async fn get(&self, id: &AliasId) -> Result<Option<(Object, Written)>, ReadError> {

@@ -43,6 +43,11 @@ struct Alias {
     foreign: Option<Option<Content>>,
     /// What it said before somebody else changed it.
     trusted: Content,
+    /// The same when the journal was last written: who takes it over knows no better.
+    recorded: Content,
+    /// What it said before a write of ours whose answer has not been heard: who puts it back to that at
+    /// the same time cannot be told from a write that had no effect.
+    unheard: Option<Content>,
     /// Writes of ours of which nothing was seen yet: what they would make of it is no stranger's.
     outstanding: Vec<Content>,
     /// The step that it was brought to, counted from 1; 0 is none, and one more than there are is all.
@@ -78,6 +83,8 @@ struct Judge<'a> {
     holder: Option<(usize, Time)>,
     /// Who decided to go back, and when.
     decided: Option<(usize, Time)>,
+    /// Whether the journal ever said so.
+    decision_recorded: bool,
     promoted: bool,
     promoted_fully: bool,
     adopted: bool,
@@ -99,6 +106,8 @@ impl<'a> Judge<'a> {
                 now: Some(Content::whole(alias.old)),
                 foreign: None,
                 trusted: Content::whole(alias.old),
+                recorded: Content::whole(alias.old),
+                unheard: None,
                 outstanding: Vec::new(),
                 reached: 0,
                 reached_at: world.start,
@@ -111,6 +120,7 @@ impl<'a> Judge<'a> {
             processes: Vec::new(),
             holder: None,
             decided: None,
+            decision_recorded: false,
             promoted: false,
             promoted_fully: false,
             adopted: false,
@@ -158,8 +168,12 @@ impl<'a> Judge<'a> {
                 let alias = &mut self.aliases[*index];
                 alias.now.clone_from(after);
                 let is_sent = is_next || after.as_ref().is_some_and(|content| alias.outstanding.contains(content));
-                let is_ours = is_sent || after.as_ref() == Some(&alias.trusted);
+                let is_unheard = after.is_some() && *after == alias.unheard;
+                let is_ours = is_sent || is_unheard || after.as_ref() == Some(&alias.trusted);
                 alias.foreign = (!is_ours).then(|| after.clone());
+                if let Some(content) = after.as_ref().filter(|_| is_unheard) {
+                    alias.trusted = content.clone();
+                }
                 if let Some(content) = after.as_ref().filter(|_| is_sent) {
                     alias.trusted = content.clone();
                     alias.reached = alias.reached.max(alias.step_of(content).unwrap_or(0));
@@ -185,9 +199,18 @@ impl<'a> Judge<'a> {
                     ..Process::default()
                 };
                 self.processes.push(process);
+                if purpose.is_some() {
+                    for alias in &mut self.aliases {
+                        if alias.foreign.take_if(|foreign| foreign.as_ref() == Some(&alias.recorded)).is_some() {
+                            alias.trusted = alias.recorded.clone();
+                        }
+                    }
+                }
                 self.promoted |= matches!(purpose, Some(Purpose::Promote | Purpose::PromoteFully | Purpose::Adopt));
                 self.promoted_fully |= *purpose == Some(Purpose::PromoteFully);
                 if *purpose == Some(Purpose::Adopt) {
+                    // A person who goes on from what there is overrules what no journal tells.
+                    self.decided.take_if(|_| !self.decision_recorded);
                     self.adopted = true;
                     self.aliases.iter_mut().for_each(|alias| alias.adopted(line.at));
                 }
@@ -208,11 +231,13 @@ impl<'a> Judge<'a> {
                 // What an adopting process has read is accepted, for those too that come after it.
                 let adopts = process.purpose == Some(Purpose::Adopt);
                 let alias = &mut self.aliases[*alias];
+                alias.unheard = None;
                 if let Some(Some(content)) = alias.foreign.take_if(|_| adopts) {
                     alias.trusted = content;
                 }
             }
             Happened::Answered { alias, sure: false } => self.processes[number].unsure[*alias] = true,
+            Happened::Answered { alias, sure: true } => self.aliases[*alias].unheard = None,
             Happened::Looked { good, alarm } => {
                 let process = &mut self.processes[number];
                 process.saw_alarm |= *alarm;
@@ -262,8 +287,12 @@ impl<'a> Judge<'a> {
         if self.holder.is_none_or(|(holder, _)| holder != number) {
             self.holder = Some((number, at));
         }
+        for alias in &mut self.aliases {
+            alias.recorded = alias.trusted.clone();
+        }
         if decided {
             self.decided.get_or_insert((number, at));
+            self.decision_recorded = true;
         }
         Ok(())
     }
@@ -420,6 +449,7 @@ impl<'a> Judge<'a> {
             self.decided.get_or_insert((number, at));
         }
         alias.outstanding.retain(|content| content != after);
+        alias.unheard = before.cloned();
         alias.foreign = None;
         alias.trusted = after.clone();
         alias.now = Some(after.clone());

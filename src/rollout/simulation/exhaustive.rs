@@ -104,7 +104,7 @@ pub fn runs(plans: &[Scenario], faults: &[Fault], mutation: Option<Mutation>) ->
             })
             .collect();
         for (scenario, outcome) in outcomes {
-            let is_new = report.count(&outcome);
+            let is_new = report.count(scenario.seed, &outcome);
             if let Some(broken) = outcome.broken.filter(|_| is_new && report.failures.len() < MOST_FAILURES) {
                 let command = "cargo run --release --example rollout-sim -- --layer machine --exhaustive".to_owned();
                 report.failures.push(Failure { command, scenario, broken });

@@ -39,8 +39,8 @@ pub struct Report {
     pub crash_points: u64,
     /// Runs in which something was broken.
     pub broken: u64,
-    /// How often what was broken.
-    pub kinds: BTreeMap<String, u64>,
+    /// How often what was broken, and the seed that broke it first.
+    pub kinds: BTreeMap<String, (u64, u64)>,
     /// The first of them.
     pub failures: Vec<Failure>,
 }
@@ -60,7 +60,7 @@ impl Report {
     /// Counts an outcome.
     ///
     /// Says whether it is broken in a way that was not seen before.
-    fn count(&mut self, outcome: &Outcome) -> bool {
+    fn count(&mut self, seed: u64, outcome: &Outcome) -> bool {
         self.runs += 1;
         self.faults += outcome.faults as u64;
         self.crash_points += outcome.deaths as u64;
@@ -68,9 +68,9 @@ impl Report {
             self.broken += 1;
             // What is the same but for its numbers is of one kind.
             let kind = broken.what.replace(|c: char| c.is_ascii_digit(), "#");
-            let seen = self.kinds.entry(kind).or_default();
-            *seen += 1;
-            return *seen == 1;
+            let (count, _) = self.kinds.entry(kind).or_insert((0, seed));
+            *count += 1;
+            return *count == 1;
         }
         false
     }
@@ -84,6 +84,8 @@ impl std::fmt::Display for Report {
             writeln!(f, "  as small as it gets: {:#?}", failure.scenario)?;
             writeln!(f, "{}", failure.broken.story)?;
         }
-        self.kinds.iter().try_for_each(|(kind, count)| writeln!(f, "{count:>8} × {kind}"))
+        self.kinds
+            .iter()
+            .try_for_each(|(kind, (count, seed))| writeln!(f, "{count:>8} × {kind} (first with seed {seed})"))
     }
 }

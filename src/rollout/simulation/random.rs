@@ -36,7 +36,7 @@ pub fn runs(first: u64, runs: u64, mutation: Option<Mutation>) -> Report {
             .collect();
         done += batch;
         for (seed, outcome) in outcomes {
-            let is_new = report.count(&outcome);
+            let is_new = report.count(seed, &outcome);
             if is_new && report.failures.len() < MOST_FAILURES {
                 report.failures.push(failure(Scenario { mutation, ..Scenario::draw(seed) }));
             }

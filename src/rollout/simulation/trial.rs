@@ -158,7 +158,7 @@ fn end(run: &Run) -> Result<End, String> {
     }
     let end = end.unwrap_or(End::Others);
     let Some(state) = &world.retired else {
-        return if end == End::New {
+        return if end == End::New && !others {
             Err("7: it went to the new version without a journal".to_owned())
         } else {
             Ok(end)

@@ -381,6 +381,8 @@ pub struct Live {
     fenced_at: Option<Time>,
     /// Whether the journal says that this process drives.
     claimed: bool,
+    /// Whether another process drove before this one.
+    took_over: bool,
     heartbeat_at: Time,
     looking: bool,
     look_not_before: Time,
@@ -583,6 +585,12 @@ impl State {
                 if !kept {
                     alias.accepted = None;
                 }
+            }
+        }
+        if matches!(phase, Phase::PostTraffic { .. }) {
+            // Before it is said that the new version serves, every alias is read once more.
+            for alias in &mut self.aliases {
+                alias.unverify();
             }
         }
         self.phase = phase;

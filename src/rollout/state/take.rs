@@ -82,7 +82,7 @@ impl State {
     }
 
     fn take_over(&mut self, purpose: Purpose) {
-        self.live = Live { now: self.live.now, mutation: self.live.mutation, ..Live::default() };
+        self.live = Live { now: self.live.now, mutation: self.live.mutation, took_over: true, ..Live::default() };
         let unread = self.mutated(Mutation::ResumeUnread);
         for alias in &mut self.aliases {
             alias.live = super::AliasLive { taken_over: true, verified: unread, ..super::AliasLive::default() };
@@ -137,8 +137,10 @@ impl State {
     fn journal_gone(&mut self) {
         self.live.writing = false;
         self.live.journal_gone = true;
-        // Going back needs only Lambda; everything else holds.
-        if !matches!(self.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. }) {
+        // Going back needs only Lambda; everything else holds. Who never had the journal comes too late:
+        // another has finished it.
+        let goes_back = matches!(self.phase, Phase::RollingBack { .. } | Phase::RolledBack { .. });
+        if !goes_back || !self.live.claimed {
             self.live.stop = Some(Stop::JournalGone);
         }
     }
@@ -505,8 +507,15 @@ impl State {
             _ => step,
         };
         self.enter(Phase::Shifting { step, since: None });
-        for (alias, accepted) in self.aliases.iter_mut().zip(accepted) {
-            alias.accepted = accepted;
+        for (at, accepted) in accepted.into_iter().enumerate() {
+            // Nor to take from them what they have: one may have gone ahead when the other was found.
+            let planned = self.plan.content(at, step);
+            let alias = &mut self.aliases[at];
+            let new = self.plan.aliases[at].new;
+            let is_ahead = planned
+                .is_some_and(|planned| alias.seen.content.share(new) > planned.share(new))
+                .then(|| &alias.seen.content);
+            alias.accepted = accepted.or_else(|| is_ahead.cloned());
         }
         self.aliases[index].accepted = Some(seen.content);
     }
@@ -572,9 +581,9 @@ impl State {
                 self.go_back(Why::FoundBack);
                 self.leave_back(index, seen);
             }
-            // Only a settle that failed puts an alias back; after one that worked, or before there was
-            // any, somebody else did. Who takes over does not know whether there was one.
-            Phase::Settling if is_back && (taken_over || matches!(self.live.settled, Some(Err(_)))) => {
+            // Only a settle that failed puts an alias back, this process's own or that of the one before it;
+            // where there was none, or it worked, somebody else did.
+            Phase::Settling if is_back && self.live.settled.as_ref().map_or(self.live.took_over, Result::is_err) => {
                 self.note(Happening::PutBackByCloudFormation { alias: index });
                 let alias = &mut self.aliases[index];
                 alias.seen = seen;
