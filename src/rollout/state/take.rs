@@ -514,7 +514,7 @@ impl State {
             let new = self.plan.aliases[at].new;
             let is_ahead = planned
                 .is_some_and(|planned| alias.seen.content.share(new) > planned.share(new))
-                .then(|| &alias.seen.content);
+                .then_some(&alias.seen.content);
             alias.accepted = accepted.or_else(|| is_ahead.cloned());
         }
         self.aliases[index].accepted = Some(seen.content);
