@@ -83,8 +83,8 @@ struct Judge<'a> {
     holder: Option<(usize, Time)>,
     /// Who decided to go back, and when.
     decided: Option<(usize, Time)>,
-    /// Whether the journal ever said so.
-    decision_recorded: bool,
+    /// When the journal first said so.
+    decision_recorded: Option<Time>,
     promoted: bool,
     promoted_fully: bool,
     adopted: bool,
@@ -120,7 +120,7 @@ impl<'a> Judge<'a> {
             processes: Vec::new(),
             holder: None,
             decided: None,
-            decision_recorded: false,
+            decision_recorded: None,
             promoted: false,
             promoted_fully: false,
             adopted: false,
@@ -165,6 +165,10 @@ impl<'a> Judge<'a> {
                         .is_some_and(|step| step == alias.reached + 1 && self.in_time(line.at, *index, step).is_ok())
                 };
                 let is_next = after.as_ref().is_some_and(is_next);
+                // A person who gives the new version traffic again overrules what no journal tells.
+                let new = self.aliases[*index].new;
+                let gives = after.as_ref().is_some_and(|content| content.share(new) > Weight::ZERO);
+                self.decided.take_if(|_| gives && self.decision_recorded.is_none());
                 let alias = &mut self.aliases[*index];
                 alias.now.clone_from(after);
                 let is_sent = is_next || after.as_ref().is_some_and(|content| alias.outstanding.contains(content));
@@ -210,7 +214,7 @@ impl<'a> Judge<'a> {
                 self.promoted_fully |= *purpose == Some(Purpose::PromoteFully);
                 if *purpose == Some(Purpose::Adopt) {
                     // A person who goes on from what there is overrules what no journal tells.
-                    self.decided.take_if(|_| !self.decision_recorded);
+                    self.decided.take_if(|_| self.decision_recorded.is_none());
                     self.adopted = true;
                     self.aliases.iter_mut().for_each(|alias| alias.adopted(line.at));
                 }
@@ -292,7 +296,7 @@ impl<'a> Judge<'a> {
         }
         if decided {
             self.decided.get_or_insert((number, at));
-            self.decision_recorded = true;
+            self.decision_recorded.get_or_insert(at);
         }
         Ok(())
     }
@@ -370,9 +374,10 @@ impl<'a> Judge<'a> {
         if process.told_back || process.saw_alarm {
             return Err(format!("2: process {number} knows that it goes back and raises alias {index}: {content}"));
         }
-        if let Some((decider, since)) = self.decided
-            && (decider == number || at.since(since) > LEARNS)
-        {
+        // What no journal tells, another process cannot know: there Lambda's revision is the fence, and only
+        // a raise that takes effect is one.
+        let decided_itself = self.decided.is_some_and(|(decider, _)| decider == number);
+        if decided_itself || self.decision_recorded.is_some_and(|since| at.since(since) > LEARNS) {
             return Err(format!("2: it goes back, and process {number} raises alias {index}: {content}"));
         }
         let setting = &self.scenario.setting;
@@ -444,6 +449,13 @@ impl<'a> Judge<'a> {
         }
         if before != alias.now.as_ref() {
             return Err(format!("the harness: alias {index} had {:?}, not {before:?}", alias.now));
+        }
+        let was_whole = alias.reached > alias.steps.len();
+        if alias.step_of(after).is_some_and(|step| step > 0)
+            && !was_whole
+            && self.decided.is_some_and(|(decider, since)| decider != number && at.since(since) > LEARNS)
+        {
+            return Err(format!("2: it goes back, and alias {index} was raised by process {number}: {after}"));
         }
         if alias.step_of(after) == Some(0) && before.is_some_and(|before| before.share(alias.new) > Weight::ZERO) {
             self.decided.get_or_insert((number, at));
