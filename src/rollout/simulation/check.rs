@@ -43,8 +43,9 @@ struct Alias {
     foreign: Option<Option<Content>>,
     /// What it said before somebody else changed it.
     trusted: Content,
-    /// The same when the journal was last written: who takes it over knows no better.
-    recorded: Content,
+    /// The same by the journal, with what that says is going to be written: who takes it over knows no
+    /// better.
+    recorded: Vec<Content>,
     /// What it said before a write of ours whose answer has not been heard: who puts it back to that at
     /// the same time cannot be told from a write that had no effect.
     unheard: Option<Content>,
@@ -64,6 +65,8 @@ struct Process {
     read: Vec<bool>,
     /// Of each alias: whether it was read since the process last wrote it.
     read_after_write: Vec<bool>,
+    /// What each alias can say as far as the process knows: the same written by somebody else is nothing new.
+    known: Vec<Vec<Content>>,
     /// Of each alias: whether a write of the process's may or may not have taken effect.
     unsure: Vec<bool>,
     told_back: bool,
@@ -106,7 +109,7 @@ impl<'a> Judge<'a> {
                 now: Some(Content::whole(alias.old)),
                 foreign: None,
                 trusted: Content::whole(alias.old),
-                recorded: Content::whole(alias.old),
+                recorded: vec![Content::whole(alias.old)],
                 unheard: None,
                 outstanding: Vec::new(),
                 reached: 0,
@@ -199,17 +202,11 @@ impl<'a> Judge<'a> {
                     read: vec![purpose.is_none(); aliases],
                     read_after_write: vec![false; aliases],
                     unsure: vec![false; aliases],
+                    known: self.aliases.iter().map(|alias| alias.recorded.clone()).collect(),
                     told_back: purpose.is_some_and(Purpose::goes_back),
                     ..Process::default()
                 };
                 self.processes.push(process);
-                if purpose.is_some() {
-                    for alias in &mut self.aliases {
-                        if alias.foreign.take_if(|foreign| foreign.as_ref() == Some(&alias.recorded)).is_some() {
-                            alias.trusted = alias.recorded.clone();
-                        }
-                    }
-                }
                 self.promoted |= matches!(purpose, Some(Purpose::Promote | Purpose::PromoteFully | Purpose::Adopt));
                 self.promoted_fully |= *purpose == Some(Purpose::PromoteFully);
                 if *purpose == Some(Purpose::Adopt) {
@@ -227,21 +224,32 @@ impl<'a> Judge<'a> {
                     process.unfenced = true;
                 }
             }
-            Happened::Read { alias, .. } => {
+            Happened::Read { alias: index, content } => {
                 let process = &mut self.processes[number];
-                process.read[*alias] = true;
-                process.read_after_write[*alias] = true;
-                process.unsure[*alias] = false;
+                process.read[*index] = true;
+                process.read_after_write[*index] = true;
+                process.unsure[*index] = false;
                 // What an adopting process has read is accepted, for those too that come after it.
                 let adopts = process.purpose == Some(Purpose::Adopt);
-                let alias = &mut self.aliases[*alias];
+                let known = &mut process.known[*index];
+                let alias = &mut self.aliases[*index];
                 alias.unheard = None;
-                if let Some(Some(content)) = alias.foreign.take_if(|_| adopts) {
+                let accepts = |foreign: &mut Option<Content>| {
+                    adopts || (foreign == content && foreign.as_ref().is_some_and(|content| known.contains(content)))
+                };
+                if let Some(Some(content)) = alias.foreign.take_if(accepts) {
                     alias.trusted = content;
+                }
+                if alias.foreign.is_none() {
+                    *known = content.iter().cloned().collect();
                 }
             }
             Happened::Answered { alias, sure: false } => self.processes[number].unsure[*alias] = true,
-            Happened::Answered { alias, sure: true } => self.aliases[*alias].unheard = None,
+            Happened::Answered { alias, sure: true } => {
+                self.aliases[*alias].unheard = None;
+                let known = &mut self.processes[number].known[*alias];
+                known.drain(..known.len().saturating_sub(1));
+            }
             Happened::Looked { good, alarm } => {
                 let process = &mut self.processes[number];
                 process.saw_alarm |= *alarm;
@@ -254,6 +262,7 @@ impl<'a> Judge<'a> {
                 self.promoted = true;
                 self.promoted_fully |= *signal == Signal::PromoteFully;
             }
+            Happened::SettleFailed => self.settle_failed = true,
             Happened::Active(alias) => self.aliases[*alias].is_active = true,
             Happened::Hooked(hook, true) => self.passed.push(*hook),
             Happened::Journalled { created, decided, finished, .. } => {
@@ -292,7 +301,8 @@ impl<'a> Judge<'a> {
             self.holder = Some((number, at));
         }
         for alias in &mut self.aliases {
-            alias.recorded = alias.trusted.clone();
+            // Of a write whose answer was not heard the journal tells what was before and what is to be.
+            alias.recorded = alias.unheard.iter().chain([&alias.trusted]).cloned().collect();
         }
         if decided {
             self.decided.get_or_insert((number, at));
@@ -306,6 +316,10 @@ impl<'a> Judge<'a> {
         if !alias.outstanding.contains(content) {
             alias.outstanding.push(content.clone());
         }
+        if told {
+            alias.recorded.push(content.clone());
+        }
+        self.processes[number].known[index].push(content.clone());
         let (old, new, was_whole) = (alias.old, alias.new, alias.reached > alias.steps.len());
         let strangers = |version: &String| *version != old.to_string() && *version != new.to_string();
         if strangers(&content.version) || content.weights.keys().any(strangers) {
@@ -339,7 +353,16 @@ impl<'a> Judge<'a> {
             // It was there already: what a failed settle put back is pointed right again.
             return Ok(());
         }
-        self.may_rise(at, number, index, content, step)
+        self.may_rise(at, number, index, content, step)?;
+        // Somebody else was faster and did the same: nobody can tell it from our own write.
+        let alias = &mut self.aliases[index];
+        if alias.now.as_ref() == Some(content) {
+            alias.foreign = None;
+            alias.trusted = content.clone();
+            alias.reached = alias.reached.max(step);
+            alias.reached_at = at;
+        }
+        Ok(())
     }
 
     /// Only who holds the journal raises, and only while it has not slept over it.
@@ -440,9 +463,11 @@ impl<'a> Judge<'a> {
             && alias.reached > alias.steps.len()
             && alias.foreign == Some(Some(Content::whole(alias.old)))
             && *after == Content::whole(alias.new);
+        let known = &self.processes[number].known[index];
         if let Some(foreign) = &alias.foreign
             && !insists
             && !put_back
+            && !foreign.as_ref().is_some_and(|content| known.contains(content))
         {
             let foreign = foreign.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
             return Err(format!("6: alias {index} had {foreign} of somebody else, and was overwritten with {after}"));

@@ -90,6 +90,8 @@ pub enum Happened {
         /// Whether an alarm that counts was in ALARM.
         alarm: bool,
     },
+    /// A process heard that the settle failed, or does not know what became of it.
+    SettleFailed,
     /// A process heard that a version is active.
     Active(usize),
     /// The journal was written.
@@ -157,6 +159,7 @@ impl Happened {
             Self::Looked { good, alarm } => {
                 format!("looks: {}{}", if *good { "good" } else { "blind" }, if *alarm { ", ALARM" } else { "" })
             }
+            Self::SettleFailed => "hears of no settle".to_owned(),
             Self::Active(alias) => format!("hears that the new version of alias {alias} is active"),
             Self::Journalled { seq, created, decided, finished, .. } => format!(
                 "journal {seq}{}{}{}",

@@ -174,6 +174,7 @@ pub fn write_down(world: &mut World, who: Who, what: &What) {
             let sure = !matches!(answer, Err(WriteTrouble::Unknown | WriteTrouble::Refused));
             world.note(who, Happened::Answered { alias: *alias, sure });
         }
+        What::Settled(Err(_)) => world.note(who, Happened::SettleFailed),
         What::VersionIs(alias, Readiness::Active) => world.note(who, Happened::Active(*alias)),
         _ => {}
     }

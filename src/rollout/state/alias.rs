@@ -78,6 +78,8 @@ pub struct AliasState {
 pub struct AliasLive {
     /// Whether it has been read since this driver began, or woke.
     pub(super) verified: bool,
+    /// It is read once more only so that success can be said: its revision is known.
+    pub(super) rereads: bool,
     pub(super) taken_over: bool,
     /// The answer to the write under way is as old as the sleep that it came after.
     pub(super) overslept: bool,
@@ -142,6 +144,7 @@ impl AliasState {
 
     pub(super) fn unverify(&mut self) {
         self.live.verified = false;
+        self.live.rereads = false;
         self.live.is_back = false;
         self.live.read_not_before = Time::default();
     }

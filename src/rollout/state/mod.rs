@@ -381,6 +381,8 @@ pub struct Live {
     fenced_at: Option<Time>,
     /// Whether the journal says that this process drives.
     claimed: bool,
+    /// The answer to the write of the journal under way is as old as the sleep that it came after.
+    overslept: bool,
     /// Whether another process drove before this one.
     took_over: bool,
     heartbeat_at: Time,
@@ -591,6 +593,7 @@ impl State {
             // Before it is said that the new version serves, every alias is read once more.
             for alias in &mut self.aliases {
                 alias.unverify();
+                alias.live.rereads = true;
             }
         }
         self.phase = phase;

@@ -27,17 +27,21 @@ impl State {
             What::Journalled(seq) => {
                 self.live.writing = false;
                 self.live.journalled = self.live.journalled.max(seq);
-                self.live.journal_lost_since = None;
-                self.live.fenced_at = Some(self.live.now);
-                self.live.claimed = true;
-                self.live.heartbeat_at = self.live.now + HEARTBEAT;
+                if !std::mem::take(&mut self.live.overslept) {
+                    self.live.journal_lost_since = None;
+                    self.live.fenced_at = Some(self.live.now);
+                    self.live.claimed = true;
+                    self.live.heartbeat_at = self.live.now + HEARTBEAT;
+                }
             }
             What::JournalUnreachable => {
                 self.live.writing = false;
-                self.live.journal_lost_since.get_or_insert(self.live.now);
-                self.live.write_not_before = self.live.now + back_off(2);
-                // Going back needs nothing but Lambda.
-                self.live.claimed |= matches!(self.phase, Phase::RollingBack { .. });
+                if !std::mem::take(&mut self.live.overslept) {
+                    self.live.journal_lost_since.get_or_insert(self.live.now);
+                    self.live.write_not_before = self.live.now + back_off(2);
+                    // Going back needs nothing but Lambda.
+                    self.live.claimed |= matches!(self.phase, Phase::RollingBack { .. });
+                }
             }
             What::JournalLost { .. } if self.mutated(Mutation::IgnoreLostFence) => {
                 self.live.writing = false;
@@ -65,8 +69,11 @@ impl State {
 
     /// The process slept: another may have driven meanwhile.
     pub(super) fn woke(&mut self) {
-        // What was written before the sleep is no fence any more.
+        // What was written before the sleep is no fence any more, and another may have finished it: who
+        // was to go back meanwhile asks the journal first, once.
         self.live.fenced_at = None;
+        self.live.claimed &= self.live.journal_gone;
+        self.live.overslept = self.live.writing;
         self.live.heartbeat_at = self.live.now;
         self.live.write_not_before = self.live.now;
         for index in 0..self.aliases.len() {
@@ -101,7 +108,13 @@ impl State {
                     was => was,
                 };
             }
-            Phase::Paused { was, .. } | Phase::Conflicted { was } => self.phase = (**was).clone(),
+            Phase::Paused { was, .. } | Phase::Conflicted { was } => {
+                self.phase = match (**was).clone() {
+                    // Somebody else changed an alias when all were back: they are to be looked at again.
+                    Phase::RolledBack { why, .. } => Phase::RollingBack { why },
+                    was => was,
+                };
+            }
             Phase::SettleFailed { .. } => self.phase = Phase::Settling,
             _ => {}
         }
@@ -155,6 +168,7 @@ impl State {
             }
             // What was asked before this decision does not end it.
             alias.forget_reads();
+            alias.live.verified |= std::mem::take(&mut alias.live.rereads);
             alias.live.is_back = false;
             alias.live.read_not_before = self.live.now;
         }
