@@ -188,7 +188,8 @@ fn end(run: &Run) -> Result<End, String> {
         Phase::RolledBack { .. } => end == End::Old,
         _ => false,
     };
-    if !fits && !others && !(end == End::Old && is_overtaken(&world.lines)) {
+    let overtaken = end == End::Old && is_overtaken(&world.lines);
+    if !fits && !others && !overtaken {
         return Err(format!("3: the journal says {:?}, and the aliases are at {end:?}", state.phase));
     }
     let settles = world.lines.iter().any(|line| matches!(line.what, Happened::Settled(_)));
