@@ -34,4 +34,5 @@ mod support;
 mod tell;
 mod templates;
 mod transform;
+mod transform_stacks;
 mod validate;

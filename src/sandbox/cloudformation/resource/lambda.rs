@@ -280,6 +280,10 @@ impl EventSourceMapping {
                 | "TumblingWindowInSeconds" => integer(name, value)?,
                 "StartingPositionTimestamp" => number(name, value)?,
                 "Enabled" | "BisectBatchOnFunctionError" => boolean(name, value)?.into(),
+                // CloudFormation has another name for what the API calls by its constant.
+                "SelfManagedEventSource" => {
+                    json!({ "Endpoints": { "KAFKA_BOOTSTRAP_SERVERS": value["Endpoints"]["KafkaBootstrapServers"] } })
+                }
                 "Tags" => continue,
                 _ => value.clone(),
             };
@@ -305,6 +309,7 @@ impl Provider for EventSourceMapping {
                 "BatchSize",
                 "BisectBatchOnFunctionError",
                 "DestinationConfig",
+                "DocumentDBEventSourceConfig",
                 "Enabled",
                 "FilterCriteria",
                 "FunctionName",
@@ -313,13 +318,24 @@ impl Provider for EventSourceMapping {
                 "MaximumRecordAgeInSeconds",
                 "MaximumRetryAttempts",
                 "ParallelizationFactor",
+                "ProvisionedPollerConfig",
+                "Queues",
                 "ScalingConfig",
+                "SourceAccessConfigurations",
+                "Topics",
                 "TumblingWindowInSeconds",
                 "KmsKeyArn",
                 "MetricsConfig",
                 "Tags",
             ],
-            fixed: &["EventSourceArn", "StartingPosition", "StartingPositionTimestamp"],
+            fixed: &[
+                "AmazonManagedKafkaEventSourceConfig",
+                "EventSourceArn",
+                "SelfManagedEventSource",
+                "SelfManagedKafkaEventSourceConfig",
+                "StartingPosition",
+                "StartingPositionTimestamp",
+            ],
             required: &["FunctionName"],
             attributes: &["Id", "EventSourceMappingArn"],
             tagged: false,

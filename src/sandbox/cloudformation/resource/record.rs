@@ -41,7 +41,7 @@ macro_rules! record {
 
 static RECORDS: &[Record] = &[
     record!("AWS::ApiGateway::RestApi", Id::Random(10), fixed [],
-        mutable ["ApiKeySourceType", "BinaryMediaTypes", "Body", "BodyS3Location", "CloneFrom", "Description", "DisableExecuteApiEndpoint", "EndpointConfiguration", "FailOnWarnings", "MinimumCompressionSize", "Mode", "Name", "Parameters", "Policy", "Tags"],
+        mutable ["ApiKeySourceType", "BinaryMediaTypes", "Body", "BodyS3Location", "CloneFrom", "Description", "DisableExecuteApiEndpoint", "EndpointAccessMode", "EndpointConfiguration", "FailOnWarnings", "MinimumCompressionSize", "Mode", "Name", "Parameters", "Policy", "SecurityPolicy", "Tags"],
         required [], {"RestApiId": "{id}", "RootResourceId": "{id}"}),
     record!("AWS::ApiGateway::Deployment", Id::Random(6), fixed ["RestApiId", "DeploymentCanarySettings"],
         mutable ["Description", "StageDescription", "StageName"], required ["RestApiId"], {"DeploymentId": "{id}"}),
