@@ -1,6 +1,7 @@
 //! What the suite can afford in a debug build; `examples/rollout-sim.rs` runs the rest.
 
 use super::*;
+use crate::rollout::state::Mutation;
 
 #[test]
 fn what_is_drawn_from_seeds_breaks_nothing() {
@@ -23,4 +24,11 @@ fn every_crash_point_of_a_small_plan_is_survived() {
     let report = exhaustive::runs(&plans, &exhaustive::CRASHES, None);
     assert_eq!(report.broken, 0, "{report}");
     assert!(report.crash_points > 200, "{}", report.crash_points);
+}
+
+#[test]
+fn every_deliberate_mistake_is_found() {
+    for (mutation, name) in Mutation::ALL {
+        assert!(random::caught(mutation, 1, 3000).is_some(), "{name}");
+    }
 }
