@@ -398,7 +398,7 @@ fn the_documented_json_is_what_the_commands_print() {
         real.extend(printed);
     };
     print(&["plan", "--to-version", "2"]);
-    print(&["resume"]);
+    print(&["pause"]);
     let driver = world.start_until("canary:10%:1m", 0.1);
     print(&["status"]);
     print(&["watch"]);
@@ -428,4 +428,12 @@ fn the_documented_json_is_what_the_commands_print() {
         return;
     }
     assert!(differs.is_empty(), "docs/json.md differs in {differs:?}; SAMARA_UPDATE=1 writes its examples anew");
+}
+
+#[test]
+fn to_resume_what_is_not_under_way_is_no_failure() {
+    let world = World::new("60");
+    let outcome = world.run(&["resume"]);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("has no rollout under way"), "{}", outcome.stderr);
 }

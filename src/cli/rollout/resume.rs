@@ -21,7 +21,7 @@ Examples:
   samara rollout resume --stack-name hello --adopt
   samara rollout resume --stack-name hello --no-wait        every few minutes, by a timer
 
-Exit statuses: 0 the new version serves, or --no-wait did what was due, if anything was · 1 failed · 4 rolled
+Exit statuses: 0 the new version serves, nothing is under way, or --no-wait did what was due · 1 failed · 4 rolled
 back · 5 somebody else has or changed the alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
@@ -39,10 +39,11 @@ pub(super) async fn run(context: &Context, mut args: ResumeArgs) -> Result<Statu
     args.common.no_wait = args.no_wait;
     let purpose = if args.adopt { Purpose::Adopt } else { Purpose::Resume };
     match take_over::run(context, "resume", args.common, purpose).await {
-        // To a timer it is all the same whether there was something to do.
-        Err(Error::Rollout(
-            nothing @ (rollout::Error::NoRollout { .. } | rollout::Error::Held { alive: true, .. }),
-        )) if args.no_wait => {
+        // What was asked for is so already. To a timer it is all the same when somebody else sees to it.
+        Err(Error::Rollout(nothing))
+            if matches!(nothing, rollout::Error::NoRollout { .. })
+                || (args.no_wait && matches!(nothing, rollout::Error::Held { alive: true, .. })) =>
+        {
             context.terminal.status("Nothing", format_args!("to do: {nothing}"));
             Ok(Status::Done)
         }

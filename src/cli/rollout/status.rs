@@ -45,13 +45,37 @@ const SHOWN: usize = 5;
 pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "status")?;
     let target = args.target.resolve(context, &section).await?;
-    let services = target.services(context).await?;
+    // Where the alias sends traffic is told even when the journal cannot be reached.
+    let unread = |error: &dyn std::error::Error| {
+        let text = format!("what is under way cannot be told: {error}");
+        context.terminal.warn(sanitize(&text));
+    };
+    let mut complete = true;
+    let services = match target.services(context).await {
+        Ok(services) => services,
+        Err(error) => {
+            unread(&error);
+            complete = false;
+            None
+        }
+    };
     let ended = match (args.timeout, &services) {
         (Some(timeout), Some(services)) => watch::end(&target, services, timeout).await?,
         _ => None,
     };
-    let report = match &services {
-        Some(services) => rollout::status(services, &target.id, SHOWN).await?,
+    let known = match &services {
+        Some(services) => match rollout::status(services, &target.id, SHOWN).await {
+            Ok(report) => Some(report),
+            Err(error) => {
+                unread(&error);
+                complete = false;
+                None
+            }
+        },
+        None => None,
+    };
+    let report = match known {
+        Some(report) => report,
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
     };
     let stack = stack(&target, &report).await;
@@ -61,6 +85,9 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
         for line in draw::lines(&target.id, &report, stack.as_ref()) {
             context.terminal.data(sanitize(&line));
         }
+    }
+    if !complete {
+        return Ok(Status::Failed);
     }
     Ok(ended.unwrap_or_else(|| status_of(&target, &report)))
 }

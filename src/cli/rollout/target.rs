@@ -111,7 +111,17 @@ impl TargetArgs {
         let function = function.map(|function| function.name);
         let id = match (function, alias, &stack) {
             (Some(function), Some(alias), _) => AliasId::new(function, alias),
-            (function, alias, Some(stack)) => only_alias_of(&aws, stack, function.as_ref(), alias.as_ref()).await?,
+            (function, alias, Some(stack)) => {
+                let found = aliases_of(&aws, stack, function.as_ref(), alias.as_ref()).await?;
+                let under_way = match found.as_slice() {
+                    [] | [_] => None,
+                    several => under_way(&aws, several, journal_bucket.as_deref()).await,
+                };
+                match under_way {
+                    Some(id) => id,
+                    None => only(stack, found)?,
+                }
+            }
             (_, _, None) => {
                 return Err(Error::Usage(
                     "which alias? Give --function NAME and --alias NAME (for example --function hello --alias live), \
@@ -146,20 +156,46 @@ async fn is_here(function: &FunctionRef, aws: &Aws) -> Result<(), Error> {
     }
 }
 
-async fn only_alias_of(
+/// The aliases of a stack, as far as they are wanted.
+async fn aliases_of(
     aws: &Aws,
     stack: &str,
     function: Option<&FunctionName>,
     alias: Option<&AliasName>,
-) -> Result<AliasId, Error> {
+) -> Result<Vec<AliasId>, Error> {
     let resources = aws.cloudformation().resources(stack).await?;
-    let mut found: Vec<AliasId> = resources
+    let found = resources
         .iter()
         .filter(|resource| resource.kind == "AWS::Lambda::Alias")
         .filter_map(|resource| alias_of(resource.physical_id.as_deref()?))
         .filter(|id| function.is_none_or(|wanted| *wanted == id.function))
-        .filter(|id| alias.is_none_or(|wanted| *wanted == id.alias))
-        .collect();
+        .filter(|id| alias.is_none_or(|wanted| *wanted == id.alias));
+    Ok(found.collect())
+}
+
+/// Of several aliases the one that stands for all that are under way: when that is one rollout, which
+/// may have several of them, it is meant. Best effort: without a journal the user has to choose.
+async fn under_way(aws: &Aws, several: &[AliasId], journal_bucket: Option<&str>) -> Option<AliasId> {
+    let bucket = match journal_bucket {
+        Some(bucket) => bucket.to_owned(),
+        None => bucket::find(aws).await.ok()??.name,
+    };
+    let store = Store::new(aws.s3(), &bucket);
+    let mut meant: Option<(_, AliasId)> = None;
+    for id in several {
+        let found = store.find(id).await.ok()?.filter(|found| !found.record.state.is_finished());
+        let Some(rollout) = found.map(|found| found.record.id) else { continue };
+        match &meant {
+            None => meant = Some((rollout, id.clone())),
+            Some((other, _)) if *other == rollout => {}
+            Some(_) => return None,
+        }
+    }
+    meant.map(|(_, id)| id)
+}
+
+/// The only alias.
+fn only(stack: &str, mut found: Vec<AliasId>) -> Result<AliasId, Error> {
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => Err(Error::Usage(format!("stack {stack} has no such alias"))),
