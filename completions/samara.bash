@@ -22,6 +22,9 @@ _samara() {
             samara,deploy)
                 cmd="samara__subcmd__deploy"
                 ;;
+            samara,diff)
+                cmd="samara__subcmd__diff"
+                ;;
             samara,init)
                 cmd="samara__subcmd__init"
                 ;;
@@ -95,7 +98,7 @@ _samara() {
 
     case "${cmd}" in
         samara)
-            opts="-h -V --region --profile --sandbox --output --color --debug --help --version init validate transform package deploy rollout rehearse sandbox completions"
+            opts="-h -V --region --profile --sandbox --output --color --debug --help --version init validate transform package deploy diff rollout rehearse sandbox completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,6 +325,72 @@ _samara() {
                     return 0
                     ;;
                 --signing-profiles)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        samara__subcmd__diff)
+            opts="-t -h -V --template --template-file --stack-name --parameter-overrides --exit-code --s3-bucket --s3-prefix --config-file --config-env --region --profile --sandbox --output --color --debug --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --template-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stack-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --parameter-overrides)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --s3-bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --s3-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config-env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1553,7 +1622,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__transform)
-            opts="-t -h -V --template --template-file --parameter-overrides --placeholder-uris --disable-deployment-preference --region --profile --sandbox --output --color --debug --help --version"
+            opts="-t -h -V --template --template-file --parameter-overrides --placeholder-uris --disable-deployment-preference --explain --compare-with-aws --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1572,6 +1641,10 @@ _samara() {
                     return 0
                     ;;
                 --parameter-overrides)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --explain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

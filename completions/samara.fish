@@ -40,6 +40,7 @@ complete -c samara -n "__fish_samara_needs_command" -f -a "validate" -d 'Check a
 complete -c samara -n "__fish_samara_needs_command" -f -a "transform" -d 'Print the plain CloudFormation that a SAM template stands for'
 complete -c samara -n "__fish_samara_needs_command" -f -a "package" -d 'Upload the code that a template names and write a template that names the uploads'
 complete -c samara -n "__fish_samara_needs_command" -f -a "deploy" -d 'Deploy an application: upload its code, show what would change, change the stack, and shift the traffic to the new version safely'
+complete -c samara -n "__fish_samara_needs_command" -f -a "diff" -d 'Show what a template would change in its stack, without making a change set'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rollout" -d 'Shift an alias\'s traffic to another version step by step, judged all the time, and back by itself'
 complete -c samara -n "__fish_samara_needs_command" -f -a "rehearse" -d 'Rehearse a release in a fresh sandbox: a version goes live, a worse one is taken back by its canary, a good one goes to 100 %'
 complete -c samara -n "__fish_samara_needs_command" -f -a "sandbox" -d 'Run AWS on this machine: start, stop, look at or empty the project\'s sandbox'
@@ -83,6 +84,7 @@ complete -c samara -n "__fish_samara_using_subcommand validate" -s h -l help -d 
 complete -c samara -n "__fish_samara_using_subcommand validate" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand transform" -s t -l template-file -l template -d 'The template, or - for standard input [default: template.yaml, template.yml or template.json]' -r
 complete -c samara -n "__fish_samara_using_subcommand transform" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …, or file://values.toml' -r
+complete -c samara -n "__fish_samara_using_subcommand transform" -l explain -d 'Say what made a resource of the result: file, line and rule' -r
 complete -c samara -n "__fish_samara_using_subcommand transform" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand transform" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand transform" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -92,6 +94,7 @@ always\t'Always'
 never\t'Never'"
 complete -c samara -n "__fish_samara_using_subcommand transform" -l placeholder-uris -d 'Put s3://bucket/value where the template names local code, to transform it unpackaged'
 complete -c samara -n "__fish_samara_using_subcommand transform" -l disable-deployment-preference -d 'Leave CodeDeploy out, as with DeploymentPreference Enabled: false; samara\'s own rollouts do'
+complete -c samara -n "__fish_samara_using_subcommand transform" -l compare-with-aws -d 'Have CloudFormation transform the template too, and show where the results differ: a change set of a stack that does not exist is made in your account, read, and deleted'
 complete -c samara -n "__fish_samara_using_subcommand transform" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand transform" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand transform" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -219,6 +222,25 @@ complete -c samara -n "__fish_samara_using_subcommand deploy" -l sandbox -d 'Use
 complete -c samara -n "__fish_samara_using_subcommand deploy" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c samara -n "__fish_samara_using_subcommand deploy" -s V -l version -d 'Print version'
+complete -c samara -n "__fish_samara_using_subcommand diff" -s t -l template-file -l template -d 'The template [default: template.yaml, template.yml or template.json]' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l stack-name -d 'The stack\'s name' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l parameter-overrides -d 'Values of the template\'s parameters: NAME=VALUE …; the stack\'s own hold for the others' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l s3-bucket -d 'The bucket that `deploy` uploads code to [default: samara\'s own]' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l s3-prefix -d 'The prefix of the code\'s keys in it' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l config-file -d 'Configuration file, relative to the template\'s folder [default: samconfig.toml]' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l config-env -d 'Environment in the configuration file [default: default]' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l region -d 'AWS region, such as eu-central-1' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l profile -d 'Profile of ~/.aws/config' -r
+complete -c samara -n "__fish_samara_using_subcommand diff" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
+json\t'For programs: JSON and nothing else'"
+complete -c samara -n "__fish_samara_using_subcommand diff" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c samara -n "__fish_samara_using_subcommand diff" -l exit-code -d 'End with status 1 when something differs, and with 2 when that cannot be told'
+complete -c samara -n "__fish_samara_using_subcommand diff" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
+complete -c samara -n "__fish_samara_using_subcommand diff" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
+complete -c samara -n "__fish_samara_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c samara -n "__fish_samara_using_subcommand diff" -s V -l version -d 'Print version'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and not __fish_seen_subcommand_from plan start status watch pause resume promote abort retry history rollback" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'

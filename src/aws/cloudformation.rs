@@ -292,6 +292,19 @@ impl CloudFormation {
         self.get_template(stack, None, stage).await
     }
 
+    /// The properties of a resource type that cannot be changed in place, as `/properties/Name`:
+    /// `createOnlyProperties` of its schema in the registry.
+    ///
+    /// # Errors
+    /// The call failed; the type is not there.
+    pub async fn create_only_properties(&self, kind: &str) -> Result<Vec<String>, Error> {
+        let call = self.client.describe_type().r#type(sdk::RegistryType::Resource).type_name(kind);
+        let answer = call.send().await.map_err(failed!("DescribeType", kind))?;
+        let schema: serde_json::Value = serde_json::from_str(answer.schema().unwrap_or_default()).unwrap_or_default();
+        let names = schema["createOnlyProperties"].as_array().into_iter().flatten();
+        Ok(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+    }
+
     /// The template of a change set.
     ///
     /// # Errors

@@ -99,6 +99,9 @@ pub enum Error {
     /// The findings were printed already.
     #[error("{0}")]
     Findings(String),
+    /// Whether something differs cannot be told: `--exit-code` has 1 for that it does.
+    #[error(transparent)]
+    Trouble(Box<Self>),
 }
 
 impl Error {
@@ -112,7 +115,7 @@ impl Error {
             Self::Init(crate::init::Error::Name { .. } | crate::init::Error::Template(_)) => Status::Usage,
             Self::Init(_) => Status::Failed,
             Self::Rollout(error) => of_rollout(error),
-            Self::Usage(_) => Status::Usage,
+            Self::Usage(_) | Self::Trouble(_) => Status::Usage,
             Self::Unsupported(_) => Status::Failed,
             Self::Interrupted(_) => Status::Interrupted,
             Self::Deploy(error) => match error {
@@ -173,6 +176,7 @@ impl Hint for Error {
                     .to_owned(),
             ],
             Self::Rehearse(error) => error.hints(),
+            Self::Trouble(error) => error.hints(),
             Self::Usage(_) | Self::Interrupted(_) | Self::File { .. } | Self::Findings(_) => Vec::new(),
             Self::Rollout(error) => error.hints(),
         }

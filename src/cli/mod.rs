@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod context;
 pub mod deploy;
+pub mod diff;
 pub mod exit;
 pub mod init;
 pub mod package;
@@ -43,6 +44,7 @@ enum Command {
     Transform(transform::TransformArgs),
     Package(Box<package::PackageArgs>),
     Deploy(Box<deploy::DeployArgs>),
+    Diff(diff::DiffArgs),
     Rollout(rollout::RolloutArgs),
     Rehearse(rehearse::RehearseArgs),
     Sandbox(sandbox::SandboxArgs),
@@ -110,6 +112,7 @@ fn failed(terminal: Terminal, error: &Error) -> Status {
 fn run(context: &Context, command: Command) -> Result<Status, Error> {
     match command {
         Command::Deploy(args) => deploy::run(context, &args),
+        Command::Diff(args) => diff::run(context, &args),
         Command::Init(args) => init::run(context, args),
         Command::Package(args) => package::run(context, *args),
         Command::Rollout(args) => rollout::run(context, args),

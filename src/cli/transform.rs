@@ -1,16 +1,21 @@
 //! `samara transform`: the plain CloudFormation that a SAM template stands for.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
 use clap::Args;
+use serde_json::json;
 
 use super::context::{Context, now_s};
 use super::exit::{Error, Status};
 use super::template_file;
-use crate::deploy::options;
-use crate::template::{Template, read, write};
-use crate::transform::{self, DeploymentPreference, INVALID, Options};
+use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
+use crate::deploy::diff::{self, Side};
+use crate::deploy::{self, StackChange, change_set, live, options};
+use crate::template::{Map, Node, Template, parameters, read, write};
+use crate::transform::{self, DeploymentPreference, INVALID, Options, Transformed, explain};
+use crate::ui::sanitize::sanitize;
 
 /// The region that stands in where none is known: it decides the partition, no more.
 const REGION: &str = "us-east-1";
@@ -21,7 +26,7 @@ const LIMIT_BYTES: u64 = 1 << 20;
 /// Print the plain CloudFormation that a SAM template stands for.
 ///
 /// Gives what AWS's own transform gives: the same resources, properties, logical IDs and hashes.
-/// Nothing is sent anywhere, and nobody is asked: an application of the Serverless Application
+/// Nothing is sent anywhere, and nobody is asked, unless --compare-with-aws is given: an application of the Serverless Application
 /// Repository, whose template only AWS knows, is an error that names its line.
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = "\
@@ -29,10 +34,15 @@ Examples:
   samara transform
   samara transform -t template.yaml --region eu-central-1 --output json
   samara transform --parameter-overrides Stage=prod Name=orders
-  cat template.yaml | samara transform -t -")]
+  samara transform --explain HelloRole                     says what made a resource, where and why
+  cat template.yaml | samara transform -
+  samara transform --placeholder-uris --compare-with-aws   asks CloudFormation for its own result")]
 pub struct TransformArgs {
+    /// The template, or - for standard input: the same as --template-file
+    #[arg(value_name = "FILE", conflicts_with = "template_file")]
+    file: Option<String>,
     /// The template, or - for standard input [default: template.yaml, template.yml or template.json]
-    #[arg(short = 't', long, visible_alias = "template", value_name = "FILE", env = "SAM_TEMPLATE_FILE")]
+    #[arg(short = 't', long, visible_alias = "template", value_name = "FILE")]
     template_file: Option<String>,
     /// Values of the template's parameters: NAME=VALUE …, or file://values.toml
     #[arg(long, value_name = "NAME=VALUE", num_args = 1..)]
@@ -43,6 +53,13 @@ pub struct TransformArgs {
     /// Leave CodeDeploy out, as with DeploymentPreference Enabled: false; samara's own rollouts do
     #[arg(long)]
     disable_deployment_preference: bool,
+    /// Say what made a resource of the result: file, line and rule
+    #[arg(long, value_name = "LOGICAL_ID")]
+    explain: Option<String>,
+    /// Have CloudFormation transform the template too, and show where the results differ: a change set
+    /// of a stack that does not exist is made in your account, read, and deleted
+    #[arg(long, conflicts_with = "explain")]
+    compare_with_aws: bool,
 }
 
 /// Transforms, and prints the template: YAML, or JSON with --output json.
@@ -50,7 +67,8 @@ pub struct TransformArgs {
 /// # Errors
 /// There is no template, it cannot be read, or it cannot be transformed.
 pub fn run(context: &Context, args: &TransformArgs) -> Result<Status, Error> {
-    let mut template = read_template(context, args.template_file.as_deref())?;
+    let named = args.file.clone().or_else(|| args.template_file.clone()).or_else(|| context.env("SAM_TEMPLATE_FILE"));
+    let mut template = read_template(context, named.as_deref())?;
     let include = |file: &str| std::fs::read_to_string(file).map_err(|error| error.to_string());
     let overrides = options::overrides(&args.parameter_overrides, &include)
         .map_err(|error| Error::Usage(format!("--parameter-overrides: {error}")))?;
@@ -71,12 +89,110 @@ pub fn run(context: &Context, args: &TransformArgs) -> Result<Status, Error> {
         }
         context.failed("transform", &findings)
     })?;
+    if let Some(logical_id) = &args.explain {
+        return explained(context, &template, &transformed, logical_id);
+    }
+    if args.compare_with_aws {
+        return compare(context, &template, &options, &transformed);
+    }
     if context.terminal.is_json() {
         context.terminal.data(write::json(&transformed.template).trim_end());
     } else {
         context.terminal.data(write::yaml(&transformed.template).trim_end());
     }
+    // The process ends here: to give a large template back part by part would take a tenth of its time.
+    std::mem::forget((template, transformed));
     Ok(Status::Done)
+}
+
+fn explained(
+    context: &Context,
+    template: &Template,
+    transformed: &Transformed,
+    logical_id: &str,
+) -> Result<Status, Error> {
+    let Some(found) = explain::explain(&template.root, transformed, logical_id) else {
+        let resources = transformed.template.get("Resources").and_then(Node::as_map);
+        let names = resources.into_iter().flat_map(Map::keys).collect::<Vec<_>>().join(", ");
+        return Err(Error::Findings(format!("the result has no resource {logical_id}; it has {names}")));
+    };
+    let position = found.span.map(|span| template.source.position(span.range().start));
+    let file = template.source.name();
+    if context.terminal.is_json() {
+        context.terminal.json(&json!({
+            "schema": crate::ui::rollout::SCHEMA,
+            "type": "explanation",
+            "logical_id": logical_id,
+            "resource_type": found.kind,
+            "source": found.source,
+            "source_type": found.source_kind,
+            "path": found.path,
+            "file": file,
+            "line": position.map(|position| position.line),
+            "column": position.map(|position| position.column),
+            "rule": found.rule,
+        }));
+        return Ok(Status::Done);
+    }
+    let data = |text: String| context.terminal.data(sanitize(&text));
+    data(format!("{logical_id}  {}", found.kind));
+    data(format!("  from  {}  {}", found.source, found.source_kind.as_deref().unwrap_or("(not in the template)")));
+    if let Some(position) = position {
+        data(format!("  at    {file}:{}:{}  {}", position.line, position.column, found.path).trim_end().to_owned());
+    }
+    data(format!("  rule  {}", found.rule));
+    Ok(Status::Done)
+}
+
+/// The name of the stack that is never made.
+fn nobodys_stack() -> String {
+    format!("samara-compare-{:08x}", fastrand::u32(..))
+}
+
+/// Has CloudFormation transform the template, and shows where it comes to something else.
+fn compare(context: &Context, template: &Template, options: &Options, ours: &Transformed) -> Result<Status, Error> {
+    let text = write::yaml(&template.root);
+    if text.len() > TEMPLATE_BODY_LIMIT {
+        return Err(Error::Usage(format!(
+            "--compare-with-aws sends the template in the call, which takes {TEMPLATE_BODY_LIMIT} bytes; this one has {}",
+            text.len()
+        )));
+    }
+    let mut change = StackChange::new(nobodys_stack(), TemplateSource::Body(text));
+    change.declared = parameters::declared(template).iter().map(|one| one.name.to_owned()).collect();
+    change.overrides = options.parameters.iter().map(|(name, value)| (name.clone(), Redacted::new(value))).collect();
+    let all = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
+    change.capabilities = all.map(str::to_owned).into();
+    let stack = change.stack.clone();
+    let theirs = super::block_on_until_interrupted(
+        async {
+            let aws = context.aws(None, None).await?;
+            context
+                .terminal
+                .status("Asking", format_args!("CloudFormation in {} by a change set of {stack}", aws.region()));
+            let sink = |_: deploy::Event| ();
+            let deploy::Prepared::Ready(ready) = deploy::prepare(&aws, &change, &sink).await? else {
+                return Err(Error::Findings("CloudFormation finds nothing to make in this template".to_owned()));
+            };
+            let text = aws.cloudformation().change_set_template(&ready.id, Stage::Processed).await;
+            change_set::discard(&aws, &ready.id, &sink).await?;
+            Ok(live::parse("the change set", &text?)?)
+        },
+        "interrupted: a stack in REVIEW_IN_PROGRESS whose name begins with samara-compare- may be left; it has no \
+         resources, and deleting it is free",
+    )?;
+    let none = BTreeMap::new();
+    let side = |template| Side { template, parameters: &none };
+    let found = diff::diff(side(&theirs), side(&ours.template), &BTreeMap::new());
+    let name = "AWS's own transform";
+    if context.terminal.is_json() {
+        context.terminal.json(&crate::ui::diff::json(name, &found));
+    } else if found.is_empty() {
+        context.terminal.status("Same", "CloudFormation's transform gives the same");
+    } else {
+        crate::ui::diff::show(context.terminal, name, &found);
+    }
+    Ok(if found.is_empty() { Status::Done } else { Status::Failed })
 }
 
 fn read_template(context: &Context, named: Option<&str>) -> Result<Template, Error> {

@@ -4,6 +4,7 @@
 pub mod bypass;
 pub mod cause;
 pub mod change_set;
+pub mod diff;
 pub mod error;
 pub mod event;
 pub mod execute;

@@ -126,6 +126,27 @@ impl Prepared {
         let uploads = uploads.into_iter().flatten().collect();
         Ok(self.finish(bucket, uploads))
     }
+
+    /// What an upload would find: the template names the objects that the bucket has, and of the others
+    /// where they would go. Sends nothing.
+    ///
+    /// # Errors
+    /// AWS's answer; an object that is not what its name says.
+    pub async fn look(self, s3: &S3, bucket: &str, options: &Options) -> Result<Packaged, Error> {
+        let shared = Shared {
+            s3: s3.clone(),
+            bucket: bucket.to_owned(),
+            options: options.clone(),
+            uploads: Semaphore::new(UPLOADS),
+            zips: Semaphore::new(ZIPS),
+            events: mpsc::unbounded_channel().0,
+        };
+        let mut uploads = Vec::new();
+        for artifact in &self.artifacts {
+            uploads.push(shared.find(artifact).await?.unwrap_or_else(|| Uploaded::not_yet(artifact, bucket)));
+        }
+        Ok(self.finish(bucket, uploads))
+    }
 }
 
 /// A bucket whose versioning is suspended calls its objects' version `null`.

@@ -6,6 +6,7 @@ use super::Options;
 use super::build::Read;
 use super::deployment_preference::Collection;
 use super::generated::Generated;
+use super::openapi::Editor;
 use super::openapi::python::{Keys, Py};
 use super::refusal::Refusal;
 use super::resolve::{Parameters, References};
@@ -54,6 +55,8 @@ pub(crate) struct Context<'a> {
     pub(crate) alias_preferences: Vec<super::AliasPreference>,
     /// Names of the functions that an API calls: a new name is a new deployment.
     pub(crate) function_names: BTreeMap<String, String>,
+    /// What generated resources were made from.
+    pub(crate) origins: BTreeMap<String, String>,
 }
 
 impl Context<'_> {
@@ -97,6 +100,43 @@ impl Context<'_> {
             return Some(body.clone());
         }
         self.properties_of(api)?.get("DefinitionBody").filter(|body| !body.is_null()).map(Py::from)
+    }
+
+    /// Whether an API's body is something, where there is one.
+    pub(crate) fn has_body(&self, api: &str) -> Option<bool> {
+        if let Some(body) = self.bodies.get(api) {
+            return Some(body.truthy());
+        }
+        let body = self.properties_of(api)?.get("DefinitionBody").filter(|body| !body.is_null());
+        body.map(Read::truthy)
+    }
+
+    /// Edits an API's body, where it has one: `change` gets an editor and may touch `path` only. When it
+    /// fails, the body stays as it was.
+    ///
+    /// # Errors
+    /// What `change` says, or that the body is not one to edit.
+    pub(crate) fn edit<E: Editor>(
+        &mut self,
+        api: &str,
+        path: &str,
+        change: impl FnOnce(&mut E, &mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(body) = self.bodies.remove(api).or_else(|| self.body(api)) else {
+            return Ok(());
+        };
+        if let Err(refusal) = E::check(&body) {
+            self.bodies.insert(api.to_owned(), body);
+            return Err(refusal);
+        }
+        let mut editor = E::open(body);
+        let before = editor.paths().dict.get(path).cloned();
+        let changed = change(&mut editor, self);
+        if changed.is_err() {
+            editor.paths().restore(path, before);
+        }
+        self.bodies.insert(api.to_owned(), editor.finish());
+        changed
     }
 
     /// The name of an API's stage, as the published transform has it: that of the implicit API is its

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use crate::template::{Map, Node, Value};
 
 const APPLICATION: &str = "ServerlessDeploymentApplication";
-const ROLE: &str = "CodeDeployServiceRole";
+pub(super) const ROLE: &str = "CodeDeployServiceRole";
 const CONDITION: &str = "ServerlessCodeDeployCondition";
 
 /// CloudFormation takes no more conditions than this in one `Fn::Or`.

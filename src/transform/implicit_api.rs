@@ -9,7 +9,7 @@ use super::deployment_preference::combined;
 use super::openapi::http::{self, DEFAULT_PATH, OpenApi};
 use super::openapi::python::{Keys, Py, Text};
 use super::openapi::swagger::{self, Swagger};
-use super::openapi::{ANY_METHOD, Paths};
+use super::openapi::{ANY_METHOD, Editor as _, Paths};
 use super::refusal::{Cause, Refusal};
 use crate::template::{Map, Node};
 
@@ -29,32 +29,6 @@ const KINDS: [Kind; 2] = [
     Kind { event: "Api", property: "RestApiId", implicit: "ServerlessRestApi", resource: REST },
     Kind { event: "HttpApi", property: "ApiId", implicit: "ServerlessHttpApi", resource: HTTP },
 ];
-
-/// An editor of either kind of body.
-enum Editor {
-    Rest(Swagger),
-    Http(OpenApi),
-}
-
-impl Editor {
-    fn new(kind: &Kind, body: &Py) -> Result<Self, Refusal> {
-        Ok(if kind.resource == REST { Self::Rest(Swagger::new(body)?) } else { Self::Http(OpenApi::new(body)?) })
-    }
-
-    fn paths(&mut self) -> &mut Paths {
-        match self {
-            Self::Rest(editor) => &mut editor.paths,
-            Self::Http(editor) => &mut editor.paths,
-        }
-    }
-
-    fn finish(self) -> Py {
-        match self {
-            Self::Rest(editor) => editor.finish(),
-            Self::Http(editor) => editor.finish(),
-        }
-    }
-}
 
 /// What functions with events of one API say of themselves.
 #[derive(Default)]
@@ -310,11 +284,22 @@ fn add_path(kind: &Kind, event: &str, route: &Route, context: &mut Context) -> R
     if !valid {
         return Ok(());
     }
-    let mut editor = Editor::new(kind, body)?;
     let text = |text: &str| Text { text: text.to_owned(), unicode: route.written };
-    editor.paths().add(&text(&route.path), &text(&route.method))?;
-    context.bodies.insert(route.api.clone(), editor.finish());
-    Ok(())
+    edit(kind, &route.api, &route.path, context, |paths, _| paths.add(&text(&route.path), &text(&route.method)))
+}
+
+/// Edits the paths of an API's body.
+fn edit(
+    kind: &Kind,
+    api: &str,
+    path: &str,
+    context: &mut Context,
+    change: impl FnOnce(&mut Paths, &mut Context) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    match kind.resource {
+        REST => context.edit(api, path, |editor: &mut Swagger, context| change(editor.paths(), context)),
+        _ => context.edit(api, path, |editor: &mut OpenApi, context| change(editor.paths(), context)),
+    }
 }
 
 fn add_route_settings(
@@ -408,26 +393,29 @@ fn make_conditional(kind: &Kind, seen: &BTreeMap<String, Seen>, context: &mut Co
         if context.kind_of(&id) != Some(kind.resource) || !context.managed.contains(&id) {
             continue;
         }
-        let Some(body) = context.bodies.get(&id) else { continue };
-        let mut editor = Editor::new(kind, body)?;
-        for path in editor.paths().dict.keys() {
-            let methods = seen.get(&id).and_then(|seen| seen.conditions.get(&path));
-            let all: Option<Vec<String>> = methods.into_iter().flat_map(BTreeMap::values).cloned().collect();
-            let Some(mut conditions) = all.filter(|conditions| !conditions.is_empty()) else { continue };
-            conditions.sort();
-            conditions.dedup();
-            let condition = match conditions.as_slice() {
-                [only] => Py::Text(Text::unicode(only.as_str())),
-                _ => {
-                    let logical = path.replace('/', "SLASH").replace('{', "OB").replace('}', "CB");
-                    let name = format!("{id}{logical}PathCondition");
-                    add_combined(&name, conditions, context);
-                    Py::from(name)
-                }
-            };
-            editor.paths().make_conditional(&path, &condition);
+        if !context.bodies.contains_key(&id) {
+            continue;
         }
-        context.bodies.insert(id, editor.finish());
+        edit(kind, &id, "", context, |paths, context| {
+            for path in paths.dict.keys() {
+                let methods = seen.get(&id).and_then(|seen| seen.conditions.get(&path));
+                let all: Option<Vec<String>> = methods.into_iter().flat_map(BTreeMap::values).cloned().collect();
+                let Some(mut conditions) = all.filter(|conditions| !conditions.is_empty()) else { continue };
+                conditions.sort();
+                conditions.dedup();
+                let condition = match conditions.as_slice() {
+                    [only] => Py::Text(Text::unicode(only.as_str())),
+                    _ => {
+                        let logical = path.replace('/', "SLASH").replace('{', "OB").replace('}', "CB");
+                        let name = format!("{id}{logical}PathCondition");
+                        add_combined(&name, conditions, context);
+                        Py::from(name)
+                    }
+                };
+                paths.make_conditional(&path, &condition);
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod connector;
 mod context;
 pub mod deployment_preference;
 pub mod event;
+pub mod explain;
 mod generated;
 mod globals;
 mod implicit_api;
@@ -99,6 +100,8 @@ pub struct Transformed {
     pub template: Node,
     /// The deployment preferences of functions with an alias, in the order of expansion.
     pub preferences: Vec<AliasPreference>,
+    /// The logical IDs of generated resources, and of what each was made from.
+    pub origins: BTreeMap<String, String>,
 }
 
 /// The partition of a region.
@@ -189,12 +192,13 @@ fn run(root: &Node, options: &Options, resolver: &dyn Resolver) -> Result<Transf
         record_sets: BTreeMap::new(),
         alias_preferences: Vec::new(),
         function_names: BTreeMap::new(),
+        origins: BTreeMap::new(),
     };
     prepare(root, &mut context).map_err(Refusal::causes)?;
     let mut output = expand_all(&mut context)?;
     let mut transformed = assemble(root, &mut output, context.conditions.take());
     context.references.apply(&mut transformed);
-    Ok(Transformed { template: transformed, preferences: context.alias_preferences })
+    Ok(Transformed { template: transformed, preferences: context.alias_preferences, origins: context.origins })
 }
 
 /// What has to hold before anything can be said of single resources.
@@ -246,7 +250,8 @@ fn has_rest_api(resources: &Map) -> bool {
 /// Expands every SAM resource and gives all resources of the finished template.
 fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
     let mut causes = connector::take_out(context);
-    context.output = context.resources.clone();
+    let plain = context.resources.iter().filter(|(id, _)| context.kind_of(id).and_then(resource::lookup).is_none());
+    context.output = plain.map(|(id, node)| (id.to_owned(), node.clone())).collect();
     let mut turns: Vec<(String, &'static resource::Spec)> = context
         .ordered_ids()
         .into_iter()
@@ -267,13 +272,13 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
             }
             Err(fatal) => return Err(fatal.at(node.span).causes()),
         };
-        context.output.remove(&id);
         for generated in generated {
             match context.resources.get(&generated.id).filter(|existing| !may_stand_for(&generated, existing)) {
                 Some(_) => {
                     causes.extend(Refusal::duplicate(&id, &generated.id, generated.kind).at(node.span).causes());
                 }
                 None => {
+                    context.origins.insert(generated.id.clone(), id.clone());
                     context.output.insert(generated.id.clone(), generated.into_node());
                 }
             }
@@ -287,9 +292,23 @@ fn expand_all(context: &mut Context) -> Result<Map, Vec<Cause>> {
         }
     }
     for generated in generated {
+        if let Some(function) = shifted(&generated.id, context) {
+            context.origins.insert(generated.id.clone(), function);
+        }
         context.output.insert(generated.id.clone(), generated.into_node());
     }
     if causes.is_empty() { Ok(std::mem::take(&mut context.output)) } else { Err(causes) }
+}
+
+/// Whose deployment preference made a resource of CodeDeploy's: a group is one function's, the rest is
+/// shared, and the first function's.
+fn shifted(generated: &str, context: &Context) -> Option<String> {
+    let has = |id: &&str| {
+        let preference = context.properties_of(id).and_then(|properties| properties.get("DeploymentPreference"));
+        preference.is_some_and(|preference| !preference.is_null())
+    };
+    let own = generated.strip_suffix("DeploymentGroup").filter(has);
+    own.or_else(|| context.resources.keys().find(has)).map(str::to_owned)
 }
 
 /// Whether a generated resource may have the logical ID of one in the template: when it is that one.

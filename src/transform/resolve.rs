@@ -253,8 +253,10 @@ impl References {
         if node.as_map().and_then(Map::only).is_some_and(|(key, _)| matches!(key, "Ref" | "Fn::Sub" | "Fn::GetAtt")) {
             resolve(self, node);
         }
-        for child in children(node) {
-            self.visit(child, resolve);
+        match &mut node.value {
+            Value::List(items) => items.iter_mut().for_each(|item| self.visit(item, resolve)),
+            Value::Map(map) => map.iter_mut().for_each(|(_, value)| self.visit(value, resolve)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
 

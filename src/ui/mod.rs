@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod diagnostic;
+pub mod diff;
 pub mod github;
 pub mod prompt;
 pub mod rehearsal;

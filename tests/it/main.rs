@@ -16,6 +16,7 @@ mod codedeploy;
 mod commands;
 mod completions;
 mod deploy;
+mod diff;
 mod hostile;
 mod init;
 mod kills;

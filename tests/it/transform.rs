@@ -57,3 +57,27 @@ fn an_application_of_the_repository_is_named_with_its_line_and_nobody_is_asked()
     assert!(refused.stderr.contains("[Nested] is an application"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--transform aws"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_resource_is_explained_by_its_place_and_rule() {
+    let project = Project::with_template(FUNCTION);
+    let shown = project.samara(["transform", "--explain", "HelloAliaslive"]).run().expect(0);
+    shown
+        .prints("HelloAliaslive  AWS::Lambda::Alias")
+        .prints("from  Hello  AWS::Serverless::Function")
+        .prints("template.yaml:9:25  Properties.AutoPublishAlias")
+        .prints("rule  AutoPublishAlias is the alias");
+    let json = project.samara(["transform", "--explain", "HelloRole", "--output", "json"]).run().expect(0).json();
+    assert_eq!((&json["source"], &json["line"]), (&"Hello".into(), &3.into()));
+    project.samara(["transform", "--explain", "Nobody"]).run().expect(1).says("it has Hello, ");
+}
+
+#[test]
+fn cloudformation_is_asked_for_its_own_result() {
+    let project = Project::with_template(FUNCTION);
+    let same = project.samara(["transform", "--compare-with-aws", "--sandbox"]).run().expect(0);
+    same.says("gives the same");
+    // Only what is switched off here differs, and is shown.
+    let args = ["transform", "--compare-with-aws", "--sandbox", "--disable-deployment-preference"];
+    project.samara(args).run().expect(1).prints("- ServerlessDeploymentApplication  AWS::CodeDeploy::Application");
+}

@@ -50,7 +50,7 @@ pub enum EngineChoice {
 }
 
 /// Who moves the traffic of this deploy.
-pub(super) fn choose(choice: EngineChoice, live: Option<&Node>, sam: &Node) -> Engine {
+pub(in crate::cli) fn choose(choice: EngineChoice, live: Option<&Node>, sam: &Node) -> Engine {
     match choice {
         EngineChoice::Alias => Engine::Alias,
         EngineChoice::CodeDeploy => Engine::CodeDeploy,

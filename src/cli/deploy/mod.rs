@@ -28,6 +28,7 @@ use crate::ui::deploy::{Report, failed_resources};
 use crate::ui::prompt;
 
 pub use engine::EngineChoice;
+pub(super) use engine::choose;
 use settings::Settings;
 use steps::Steps;
 

@@ -6,9 +6,9 @@ use crate::template::Node;
 use crate::transform::build::{Read, sub, text};
 use crate::transform::context::Context;
 use crate::transform::generated::Generated;
-use crate::transform::openapi::path_with_stars;
 use crate::transform::openapi::python::{Dict, Py, Text};
 use crate::transform::openapi::swagger::{Call, Swagger, skeleton};
+use crate::transform::openapi::{Editor as _, path_with_stars};
 use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
 
@@ -56,31 +56,37 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
         return event.refuse("Path and Method must be strings.");
     };
     let (path, method) = (Text::unicode(path), Text::unicode(method.to_lowercase()));
-    let api = context.properties_of(&id).cloned().unwrap_or_default();
     let stage = match context.stage_of(&id) {
         Py::Text(stage) => stage,
         _ => "Stage".into(),
     };
     let permission = permission(event, target, context, &path.text, &method.text, &stage.text)?;
-    let merge = api.get("MergeDefinitions").is_some_and(Read::truthy);
+    let property = |name: &str| context.properties_of(&id).and_then(|api| api.get(name)).filter(|node| node.truthy());
+    let merge = property("MergeDefinitions").is_some();
+    let models = property("Models").cloned();
     let auth = event.truthy("Auth").map(Py::from);
-    let resolved = match api.get("Auth").filter(|auth| !auth.is_null()) {
+    let own = context.properties_of(&id).and_then(|api| api.get("Auth")).filter(|auth| !auth.is_null());
+    let resolved = match own {
         Some(auth) => Py::from(&context.parameters.resolve(&mut auth.clone())?),
         None => Py::None,
     };
     let method = Method { event, path, method, stage: stage.into(), api: &id, api_auth: &resolved, auth };
-    if (context.managed.contains(&id) || merge)
-        && let Some(body) = context.body(&id)
-    {
-        let start = if merge { skeleton().into() } else { body.clone() };
-        let mut editor = Swagger::new(&start)?;
-        method.add(&mut editor, &api, target, context)?;
-        let edited = editor.finish();
-        let body = if merge { method.merge(&body, &edited)? } else { edited };
-        context.bodies.insert(id.clone(), body);
+    if merge {
+        if let Some(mut body) = context.bodies.remove(&id).or_else(|| context.body(&id)) {
+            let mut editor = Swagger::open(skeleton().into());
+            let merged = method
+                .add(&mut editor, models.as_ref(), target, context)
+                .and_then(|()| method.merge(&mut body, &editor.finish()));
+            context.bodies.insert(id.clone(), body);
+            merged?;
+        }
+    } else if context.managed.contains(&id) {
+        context.edit(&id, &method.path.text, |editor: &mut Swagger, context| {
+            method.add(editor, models.as_ref(), target, context)
+        })?;
     }
-    if let (Some(body), Some(auth)) = (context.body(&id).filter(Py::truthy), &method.auth)
-        && auth.get("OverrideApiAuth").is_some_and(Py::truthy)
+    if let Some(auth) = method.auth.as_ref().filter(|auth| auth.get("OverrideApiAuth").is_some_and(Py::truthy))
+        && context.has_body(&id) == Some(true)
     {
         let overridden = ["Authorizer", "ApiKeyRequired", "ResourcePolicy"];
         if !overridden.iter().any(|name| auth.get(name).is_some_and(Py::truthy)) {
@@ -89,9 +95,7 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
                  property.",
             );
         }
-        let mut editor = Swagger::new(&body)?;
-        method.authorize(&mut editor)?;
-        context.bodies.insert(id, editor.finish());
+        context.edit(&id, &method.path.text, |editor: &mut Swagger, _| method.authorize(editor))?;
     }
     Ok(vec![permission])
 }
@@ -150,7 +154,7 @@ impl Method<'_> {
     fn add(
         &self,
         editor: &mut Swagger,
-        api: &crate::template::Map,
+        models: Option<&Node>,
         target: &Target,
         context: &Context,
     ) -> Result<(), Refusal> {
@@ -182,7 +186,7 @@ impl Method<'_> {
             editor.paths.add_timeout(&self.path.text, &self.method, &timeout.into())?;
         }
         if let Some(model) = event.truthy("RequestModel") {
-            self.model(editor, api, &model.into())?;
+            self.model(editor, models, &model.into())?;
         }
         if let Some(parameters) = event.truthy("RequestParameters") {
             let parameters = self.parameters(&parameters.into())?;
@@ -291,7 +295,7 @@ impl Method<'_> {
     }
 
     /// The model of its input.
-    fn model(&self, editor: &mut Swagger, api: &crate::template::Map, wanted: &Py) -> Result<(), Refusal> {
+    fn model(&self, editor: &mut Swagger, models: Option<&Node>, wanted: &Py) -> Result<(), Refusal> {
         let event = self.event;
         if wanted.as_dict().is_none() {
             return event.refuse("Property 'RequestModel' should be a map.");
@@ -302,7 +306,7 @@ impl Method<'_> {
         let unable = |why: &str| {
             event.refuse(format!("Unable to set RequestModel [{}] on {} because {why}", model.display(), self.place()))
         };
-        let models = match api.get("Models").filter(|models| models.truthy()) {
+        let models = match models {
             None => return unable("the related API does not define any Models."),
             Some(models) if models.as_map().is_none() => {
                 return unable("the related API Models defined is of invalid type.");
@@ -374,16 +378,16 @@ impl Method<'_> {
     }
 
     /// `MergeDefinitions`: what the event says goes into the template's own body.
-    fn merge(&self, own: &Py, edited: &Py) -> Result<Py, Refusal> {
+    fn merge(&self, own: &mut Py, edited: &Py) -> Result<(), Refusal> {
         let refuse = |message: String| Refusal::resource(self.api, message);
         let method = crate::transform::openapi::normalize(&self.method);
         let generated =
             edited.get("paths").and_then(|paths| paths.get(&self.path.text)).and_then(|path| path.get(&method.text));
-        let Py::Dict(mut merged) = own.clone() else {
+        let Py::Dict(merged) = own else {
             return Err(refuse("Property 'DefinitionBody' should be a map.".to_owned()));
         };
         let Some(paths) = merged.get_mut("paths").filter(|paths| paths.truthy()) else {
-            return Ok(merged.into());
+            return Ok(());
         };
         let not_a_map =
             |path: &str| refuse(format!("Property 'DefinitionBody' is invalid: The value of '{path}' should be a map"));
@@ -405,6 +409,6 @@ impl Method<'_> {
             all.update(generated);
         }
         item.insert(self.method.clone(), all);
-        Ok(merged.into())
+        Ok(())
     }
 }

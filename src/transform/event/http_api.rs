@@ -3,7 +3,7 @@
 use super::api::integration_uri;
 use super::push::{Permission, arn};
 use super::{Event, Target};
-use crate::template::{Map, Node};
+use crate::template::Node;
 use crate::transform::build::{sub, text};
 use crate::transform::context::Context;
 use crate::transform::generated::Generated;
@@ -49,31 +49,43 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     let unicode = event.get("Path").is_some_and(|path| path.span.is_some());
     let path = Text { text: path.to_owned(), unicode };
     let method = Text { text: method.to_lowercase(), unicode };
-    let made = permission(event, target, context, &id, &path.text, &method.text)?;
-    let Some(body) = context.body(&id) else {
-        return Ok(made.into_iter().collect());
+    let Some(is_something) = context.has_body(&id) else {
+        return Ok(permission(event, target, None, &path.text, &method.text)?.into_iter().collect());
     };
-    let api = context.properties_of(&id).cloned().unwrap_or_default();
-    let mut editor = OpenApi::new(&body)?;
-    if context.managed.contains(&id) && editor.paths.has_integration(&path.text, &method)? {
-        return event.refuse(format!("API method '{}' defined multiple times for path '{}'.", method.text, path.text));
-    }
-    let condition = target.condition().map(Py::from);
-    editor.add_lambda(&path, &method, integration_uri(target, PARTITION, false), condition.as_ref())?;
-    if let Some(auth) = event.truthy("Auth").map(Py::from) {
-        authorize(event, &mut editor, &id, &api, &auth, &path, &method)?;
-    }
-    if let Some(timeout) = event.truthy("TimeoutInMillis") {
-        editor.paths.add_timeout(&path.text, &method, &timeout.into())?;
-    }
-    let parameters = parameters(&path.text);
-    if !parameters.is_empty() {
-        editor.add_path_parameters(&path.text, &method, &parameters)?;
-    }
-    if let Some(version) = event.truthy("PayloadFormatVersion") {
-        editor.set_payload_version(&path.text, &method, &version.into())?;
-    }
-    context.bodies.insert(id, editor.finish());
+    let managed = context.managed.contains(&id);
+    let api_auth = context.properties_of(&id).and_then(|api| api.get("Auth")).cloned();
+    let (mut made, mut entered) = (None, false);
+    let edited = context.edit(&id, &path.text, |editor: &mut OpenApi, _| {
+        entered = true;
+        made = permission(event, target, Some(editor), &path.text, &method.text)?;
+        if managed && editor.paths.has_integration(&path.text, &method)? {
+            return event
+                .refuse(format!("API method '{}' defined multiple times for path '{}'.", method.text, path.text));
+        }
+        let condition = target.condition().map(Py::from);
+        editor.add_lambda(&path, &method, integration_uri(target, PARTITION, false), condition.as_ref())?;
+        if let Some(auth) = event.truthy("Auth").map(Py::from) {
+            authorize(event, editor, &id, api_auth.as_ref(), &auth, &path, &method)?;
+        }
+        if let Some(timeout) = event.truthy("TimeoutInMillis") {
+            editor.paths.add_timeout(&path.text, &method, &timeout.into())?;
+        }
+        let parameters = parameters(&path.text);
+        if !parameters.is_empty() {
+            editor.add_path_parameters(&path.text, &method, &parameters)?;
+        }
+        if let Some(version) = event.truthy("PayloadFormatVersion") {
+            editor.set_payload_version(&path.text, &method, &version.into())?;
+        }
+        Ok(())
+    });
+    edited.map_err(|refusal| {
+        if entered || !is_something {
+            return refusal;
+        }
+        let sentences: Vec<String> = refusal.causes().iter().map(|cause| cause.sentence()).collect();
+        Refusal::resource(id.as_str(), sentences.join(" "))
+    })?;
     Ok(made.into_iter().collect())
 }
 
@@ -92,22 +104,14 @@ fn parameters(path: &str) -> Vec<String> {
 fn permission(
     event: &Event,
     target: &Target,
-    context: &Context,
-    api: &str,
+    editor: Option<&mut OpenApi>,
     path: &str,
     method: &str,
 ) -> Result<Option<Generated>, Refusal> {
     let mut path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
-    let mut editor = match context.body(api).filter(Py::truthy) {
-        None => None,
-        Some(body) => Some(OpenApi::new(&body).map_err(|refusal| {
-            let sentences: Vec<String> = refusal.causes().iter().map(|cause| cause.sentence()).collect();
-            Refusal::resource(api, sentences.join(" "))
-        })?),
-    };
     if path == DEFAULT_PATH {
         path = "";
-    } else if let Some(editor) = &mut editor
+    } else if let Some(editor) = editor
         && editor.calls(DEFAULT_PATH, &ANY_METHOD.into(), &target.id)?
     {
         return Ok(None);
@@ -134,12 +138,12 @@ fn authorize(
     event: &Event,
     editor: &mut OpenApi,
     api_id: &str,
-    api: &Map,
+    api_auth: Option<&Node>,
     auth: &Py,
     path: &Text,
     method: &Text,
 ) -> Result<(), Refusal> {
-    let api_auth = api.get("Auth").map_or(Py::None, Py::from);
+    let api_auth = api_auth.map_or(Py::None, Py::from);
     if api_auth != Py::None && api_auth.as_dict().is_none() {
         return Err(Refusal::resource(api_id, "Property 'Auth' should be a map."));
     }

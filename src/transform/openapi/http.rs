@@ -3,8 +3,8 @@
 use super::authorizer::HttpAuthorizer;
 use super::python::{Dict, Py, Text};
 use super::{
-    ANY_METHOD, INTEGRATION, Paths, branches, branches_mut, conditional, definition, dict, has_integration,
-    is_version_3, normalize, path_item, security,
+    ANY_METHOD, Editor, INTEGRATION, Paths, branches, branches_mut, conditional, definition, dict, has_integration,
+    is_version_3, normalize, path_item, security, take_section,
 };
 use crate::transform::refusal::Refusal;
 
@@ -57,40 +57,40 @@ fn info_of(body: &Py) -> Result<Option<&Py>, &'static str> {
     }
 }
 
-impl OpenApi {
-    /// Starts to edit a body.
-    pub(crate) fn new(body: &Py) -> Result<Self, Refusal> {
-        let invalid = "Invalid OpenApi document. Invalid values or missing keys for 'openapi' or 'paths' in \
-                       'DefinitionBody'.";
+impl Editor for OpenApi {
+    fn check(body: &Py) -> Result<(), Refusal> {
         if !is_valid(body) {
-            return Err(Refusal::document(invalid));
+            return Err(Refusal::document(
+                "Invalid OpenApi document. Invalid values or missing keys for 'openapi' or 'paths' in \
+                 'DefinitionBody'.",
+            ));
         }
-        let Py::Dict(mut doc) = body.deep_copy() else {
-            return Err(Refusal::document(invalid));
-        };
-        let Some(Py::Dict(paths)) = doc.get_mut("paths").map(|paths| std::mem::replace(paths, Py::None)) else {
-            return Err(Refusal::document(invalid));
-        };
-        let schemes = match doc.get("components").filter(|components| **components != Py::None) {
-            None => None,
-            Some(Py::Dict(components)) => components.get("securitySchemes").cloned(),
-            Some(_) => {
-                let message = "Invalid OpenApi document: The value of 'components' should be a map";
-                return Err(Refusal::document(message));
-            }
-        };
-        let or = |value: Option<Py>, default: Py| value.filter(Py::truthy).unwrap_or(default);
-        Ok(Self {
-            security_schemes: or(schemes, Dict::hashed().into()),
-            tags: or(doc.get("tags").cloned(), Vec::new().into()),
-            info: or(doc.get("info").cloned(), Dict::hashed().into()),
-            doc,
-            paths: Paths { dict: paths },
-        })
+        if body.get("components").is_some_and(|components| components.as_dict().is_none()) {
+            let message = "Invalid OpenApi document: The value of 'components' should be a map";
+            return Err(Refusal::document(message));
+        }
+        Ok(())
     }
 
-    /// The body as edited.
-    pub(crate) fn finish(mut self) -> Py {
+    fn open(body: Py) -> Self {
+        let mut doc = body.deep_copied().into_dict();
+        let mut components = doc.get_mut("components").and_then(Py::as_dict_mut);
+        let schemes = components.as_mut().map(|components| take_section(components, "securitySchemes"));
+        let tags = take_section(&mut doc, "tags");
+        Self {
+            paths: Paths { dict: take_section(&mut doc, "paths").into_dict() },
+            security_schemes: schemes.unwrap_or_else(|| Dict::hashed().into()),
+            tags: if tags.truthy() { tags } else { Vec::new().into() },
+            info: take_section(&mut doc, "info"),
+            doc,
+        }
+    }
+
+    fn paths(&mut self) -> &mut Paths {
+        &mut self.paths
+    }
+
+    fn finish(mut self) -> Py {
         self.doc.insert("paths", self.paths.dict);
         if self.tags.truthy() {
             self.doc.insert("tags", self.tags);
@@ -106,9 +106,11 @@ impl OpenApi {
         if self.info.truthy() {
             self.doc.insert("info", self.info);
         }
-        Py::Dict(self.doc).deep_copy()
+        Py::Dict(self.doc).deep_copied()
     }
+}
 
+impl OpenApi {
     /// Whether a method calls this function already.
     pub(crate) fn calls(&mut self, path: &str, method: &Text, function: &str) -> Result<bool, Refusal> {
         if !self.paths.has_integration(path, method)? {

@@ -18,6 +18,32 @@ pub(crate) struct Paths {
     pub(crate) dict: Dict,
 }
 
+/// An editor of a body.
+pub(crate) trait Editor: Sized {
+    /// Whether a body can be edited.
+    fn check(body: &Py) -> Result<(), Refusal>;
+    /// Starts to edit a body that [`Editor::check`] has let pass: a deep copy of it.
+    fn open(body: Py) -> Self;
+    /// The body's paths.
+    fn paths(&mut self) -> &mut Paths;
+    /// The body as edited: a deep copy again.
+    fn finish(self) -> Py;
+
+    /// Starts to edit a body.
+    fn new(body: Py) -> Result<Self, Refusal> {
+        Self::check(&body)?;
+        Ok(Self::open(body))
+    }
+}
+
+/// Takes a section that is something out of a body; an empty one stands for any other.
+pub(crate) fn take_section(doc: &mut Dict, key: &str) -> Py {
+    match doc.get_mut(key) {
+        Some(section) if section.truthy() => std::mem::replace(section, Py::None),
+        _ => Dict::hashed().into(),
+    }
+}
+
 /// Branches of an `Fn::If` that are something, or the value itself.
 pub(crate) fn branches(item: &Py) -> Result<Vec<&Py>, Refusal> {
     match item.as_dict().and_then(|dict| dict.get("Fn::If")) {
@@ -95,13 +121,28 @@ pub(crate) fn has_integration(definition: &Dict) -> bool {
 
 impl Paths {
     /// Every path is a map.
-    pub(crate) fn check(&self) -> Result<(), Refusal> {
-        for (path, item) in self.dict.iter() {
+    pub(crate) fn check(paths: &Dict) -> Result<(), Refusal> {
+        let plain = |item: &Py| item.as_dict().is_some_and(|item| !item.contains("Fn::If"));
+        if paths.values().all(plain) {
+            return Ok(());
+        }
+        let copy = Py::from(paths.clone()).deep_copied();
+        for (path, item) in copy.as_dict().into_iter().flat_map(Dict::iter) {
             for branch in branches(item)? {
                 dict(branch, &path_message(&path.text))?;
             }
         }
         Ok(())
+    }
+
+    /// Makes a path what it was.
+    pub(crate) fn restore(&mut self, path: &str, item: Option<Py>) {
+        match item {
+            Some(item) => self.dict.insert(path, item),
+            None => {
+                self.dict.remove(path);
+            }
+        }
     }
 
     /// Whether a path has an integration for a method, on every branch.
@@ -144,9 +185,8 @@ impl Paths {
 
     /// Makes a path depend on a condition.
     pub(crate) fn make_conditional(&mut self, path: &str, condition: &Py) {
-        if let Some(item) = self.dict.get(path).cloned() {
-            let key = self.dict.key(path);
-            self.dict.insert(key, conditional(condition, item));
+        if let Some(item) = self.dict.get_mut(path) {
+            *item = conditional(condition, std::mem::replace(item, Py::None));
         }
     }
 

@@ -1,7 +1,7 @@
 //! `Auth.ResourcePolicy`: who may call a REST API.
 
 use super::python::{Dict, Py, Text};
-use super::swagger::{POLICY, Swagger};
+use super::swagger::Swagger;
 use super::{ANY_METHOD, path_with_stars};
 use crate::transform::refusal::Refusal;
 
@@ -30,7 +30,7 @@ impl Swagger {
                 self.deny_unless(Dict::plain_of([(condition, endpoints.into())]), &resources);
             }
         }
-        self.doc.insert(POLICY, self.policy.clone());
+        self.keep_policy();
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl Swagger {
             };
             self.add_statements(statements);
         }
-        self.doc.insert(POLICY, self.policy.clone());
+        self.keep_policy();
     }
 
     fn method_arns(&self, path: &Text, stage: &Py) -> Result<Py, Refusal> {
@@ -109,11 +109,12 @@ impl Swagger {
         }
     }
 
-    fn statements(&self) -> Vec<Py> {
-        match self.policy.get("Statement") {
-            Some(Py::List(items)) => items.clone(),
-            Some(one) => vec![one.clone()],
-            None => Vec::new(),
+    /// Takes out what is there.
+    fn statements(&mut self) -> Vec<Py> {
+        match self.policy.as_dict_mut().and_then(|policy| policy.get_mut("Statement")) {
+            Some(Py::List(items)) => std::mem::take(items),
+            None | Some(Py::None) => Vec::new(),
+            Some(one) => vec![std::mem::replace(one, Py::None)],
         }
     }
 

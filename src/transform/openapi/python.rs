@@ -4,10 +4,15 @@
 //! from the template marked `u'…'`, those of the transform itself not. A live stack depends on it to
 //! the letter, so the table is played through here.
 
+mod dict;
+mod keys;
+
 use std::fmt::Write;
 
-use indexmap::IndexMap;
 use serde_json::Number;
+
+pub(crate) use dict::Dict;
+pub(crate) use keys::Keys;
 
 use crate::template::span::Span;
 use crate::template::{Node, Value};
@@ -131,11 +136,17 @@ impl Py {
     }
 
     /// A copy as `copy.deepcopy` makes it: the tables are built anew.
-    pub(crate) fn deep_copy(&self) -> Self {
+    pub(crate) fn deep_copied(self) -> Self {
+        self.owe(1);
+        self
+    }
+
+    /// Notes as many deep copies of what is in it.
+    fn owe(&self, copies: u32) {
         match self {
-            Self::List(items) => Self::List(items.iter().map(Self::deep_copy).collect()),
-            Self::Dict(dict) => Self::Dict(dict.deep_copy()),
-            other => other.clone(),
+            Self::List(items) => items.iter().for_each(|item| item.owe(copies)),
+            Self::Dict(dict) => dict.owe(copies),
+            Self::None | Self::Bool(_) | Self::Number(_) | Self::Text(_) => {}
         }
     }
 
@@ -144,6 +155,14 @@ impl Py {
         match self {
             Self::Dict(dict) => Some(dict),
             _ => None,
+        }
+    }
+
+    /// The dictionary; an empty one when it is none.
+    pub(crate) fn into_dict(self) -> Dict {
+        match self {
+            Self::Dict(dict) => dict,
+            _ => Dict::hashed(),
         }
     }
 
@@ -277,7 +296,7 @@ impl Py {
             Self::Text(text) => text.unicode = false,
             Self::List(items) => items.iter_mut().for_each(Self::forget_origin),
             Self::Dict(dict) => {
-                dict.keys = None;
+                dict.forget_order();
                 for (unicode, value) in dict.entries.values_mut() {
                     *unicode = false;
                     value.forget_origin();
@@ -384,281 +403,6 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// A dictionary: hashed as in Python 2.7, or plain, in the order of insertion.
-#[derive(Clone, Debug)]
-pub(crate) struct Dict {
-    entries: IndexMap<String, (bool, Py)>,
-    keys: Option<Keys>,
-}
-
-impl PartialEq for Dict {
-    fn eq(&self, other: &Self) -> bool {
-        self.entries.len() == other.entries.len()
-            && self
-                .entries
-                .iter()
-                .all(|(key, (_, value))| other.entries.get(key).is_some_and(|(_, other)| other == value))
-    }
-}
-
-impl Dict {
-    /// An empty one in Python 2.7's order.
-    pub(crate) fn hashed() -> Self {
-        Self { entries: IndexMap::new(), keys: Some(Keys::default()) }
-    }
-
-    /// An empty one in the order of insertion.
-    pub(crate) fn plain() -> Self {
-        Self { entries: IndexMap::new(), keys: None }
-    }
-
-    /// One in the order of insertion.
-    pub(crate) fn plain_of<const N: usize>(entries: [(&str, Py); N]) -> Self {
-        let mut dict = Self::plain();
-        for (key, value) in entries {
-            dict.insert(key, value);
-        }
-        dict
-    }
-
-    /// One in Python 2.7's order, filled entry by entry.
-    pub(crate) fn hashed_of<const N: usize>(entries: [(&str, Py); N]) -> Self {
-        let mut dict = Self::hashed();
-        for (key, value) in entries {
-            dict.insert(key, value);
-        }
-        dict
-    }
-
-    /// One in Python 2.7's order, made from a whole dictionary at once.
-    pub(crate) fn hashed_from(other: &Self) -> Self {
-        let mut dict = Self::hashed();
-        dict.update(other);
-        dict
-    }
-
-    fn deep_copy(&self) -> Self {
-        let keys = self.keys.as_ref().map(|keys| {
-            let mut copy = Keys::default();
-            for key in keys.iter() {
-                copy.add(key);
-            }
-            copy
-        });
-        let entries =
-            self.entries.iter().map(|(key, (unicode, value))| (key.clone(), (*unicode, value.deep_copy()))).collect();
-        Self { entries, keys }
-    }
-
-    /// How many entries there are.
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether there is such a key.
-    pub(crate) fn contains(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
-    }
-
-    /// The value of `key`.
-    pub(crate) fn get(&self, key: &str) -> Option<&Py> {
-        self.entries.get(key).map(|(_, value)| value)
-    }
-
-    /// The value of `key`, to change it.
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Py> {
-        self.entries.get_mut(key).map(|(_, value)| value)
-    }
-
-    /// Sets `key`.
-    pub(crate) fn insert(&mut self, key: impl Into<Text>, value: impl Into<Py>) {
-        let key = key.into();
-        if let Some(keys) = &mut self.keys {
-            keys.add(&key.text);
-        }
-        match self.entries.entry(key.text) {
-            indexmap::map::Entry::Occupied(mut entry) => entry.get_mut().1 = value.into(),
-            indexmap::map::Entry::Vacant(entry) => {
-                entry.insert((key.unicode, value.into()));
-            }
-        }
-    }
-
-    /// The value of `key`, set first when it is not there.
-    pub(crate) fn or_insert(&mut self, key: impl Into<Text>, value: impl Into<Py>) -> &mut Py {
-        let key = key.into();
-        let name = key.text.clone();
-        if !self.contains(&name) {
-            self.insert(key, value);
-        }
-        &mut self.entries.get_mut(&name).expect("it was inserted above").1
-    }
-
-    /// Takes `key` out.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Py> {
-        if let Some(keys) = &mut self.keys {
-            keys.remove(key);
-        }
-        self.entries.shift_remove(key).map(|(_, value)| value)
-    }
-
-    /// Sets everything that `other` has.
-    pub(crate) fn update(&mut self, other: &Self) {
-        if let Some(keys) = &mut self.keys {
-            keys.merge(&other.keys());
-        }
-        for (key, value) in other.iter() {
-            self.insert(key, value.clone());
-        }
-    }
-
-    /// The keys in their order.
-    pub(crate) fn keys(&self) -> Vec<String> {
-        match &self.keys {
-            Some(keys) => keys.iter().map(str::to_owned).collect(),
-            None => self.entries.keys().cloned().collect(),
-        }
-    }
-
-    /// A key with its mark.
-    pub(crate) fn key(&self, key: &str) -> Text {
-        Text { text: key.to_owned(), unicode: self.entries.get(key).is_some_and(|(unicode, _)| *unicode) }
-    }
-
-    /// Keys and values in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Text, &Py)> {
-        self.keys().into_iter().filter_map(|key| {
-            let (unicode, value) = self.entries.get(&key)?;
-            Some((Text { text: key, unicode: *unicode }, value))
-        })
-    }
-}
-
-/// Below this many entries a table grows by four, above it by two.
-const LARGE: usize = 50_000;
-
-/// The keys of a Python 2.7 dictionary in their hash table (`Objects/dictobject.c` of 2.7.18).
-#[derive(Clone, Debug)]
-pub(crate) struct Keys {
-    slots: Vec<Slot>,
-    /// Slots that hold a key.
-    used: usize,
-    /// Slots that hold or held one.
-    filled: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Slot {
-    Free,
-    Removed,
-    Taken(String),
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Self { slots: vec![Slot::Free; 8], used: 0, filled: 0 }
-    }
-}
-
-impl Keys {
-    /// The keys in the order of the table.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Taken(key) => Some(key.as_str()),
-            Slot::Free | Slot::Removed => None,
-        })
-    }
-
-    /// Where `key` is, or where it would go.
-    fn slot(&self, key: &str) -> usize {
-        let mask = self.slots.len() as u64 - 1;
-        let hash = hash(key);
-        // The mask keeps it below the length.
-        #[expect(clippy::cast_possible_truncation, reason = "masked by the length of a vector")]
-        let at = |position: u64| (position & mask) as usize;
-        let mut index = at(hash);
-        let mut walker = index as u64;
-        let mut perturb = hash;
-        let mut removed = None;
-        loop {
-            match &self.slots[index] {
-                Slot::Free => return removed.unwrap_or(index),
-                Slot::Taken(taken) if taken == key => return index,
-                Slot::Removed if removed.is_none() => removed = Some(index),
-                Slot::Removed | Slot::Taken(_) => {}
-            }
-            walker = (walker << 2).wrapping_add(walker).wrapping_add(perturb).wrapping_add(1);
-            index = at(walker);
-            perturb >>= 5;
-        }
-    }
-
-    /// Adds a key.
-    pub(crate) fn add(&mut self, key: &str) {
-        let index = self.slot(key);
-        match self.slots[index] {
-            Slot::Taken(_) => return,
-            Slot::Free => self.filled += 1,
-            Slot::Removed => {}
-        }
-        self.used += 1;
-        self.slots[index] = Slot::Taken(key.to_owned());
-        if self.filled * 3 >= self.slots.len() * 2 {
-            self.resize(self.used * if self.used > LARGE { 2 } else { 4 });
-        }
-    }
-
-    /// Takes a key out; its slot is remembered.
-    pub(crate) fn remove(&mut self, key: &str) {
-        let index = self.slot(key);
-        if matches!(self.slots[index], Slot::Taken(_)) {
-            self.slots[index] = Slot::Removed;
-            self.used -= 1;
-        }
-    }
-
-    fn merge(&mut self, keys: &[String]) {
-        if keys.is_empty() {
-            return;
-        }
-        if (self.filled + keys.len()) * 3 >= self.slots.len() * 2 {
-            self.resize((self.used + keys.len()) * 2);
-        }
-        for key in keys {
-            self.add(key);
-        }
-    }
-
-    fn resize(&mut self, request: usize) {
-        let mut size = 8;
-        while size <= request {
-            size <<= 1;
-        }
-        let old = std::mem::replace(&mut self.slots, vec![Slot::Free; size]);
-        self.used = 0;
-        self.filled = 0;
-        for slot in old {
-            if let Slot::Taken(key) = slot {
-                self.add(&key);
-            }
-        }
-    }
-}
-
-/// Python 2.7's hash of a text on a 64-bit machine.
-fn hash(text: &str) -> u64 {
-    let Some(first) = text.chars().next() else {
-        return 0;
-    };
-    let mut hash = u64::from(u32::from(first)) << 7;
-    let mut length = 0;
-    for c in text.chars() {
-        hash = hash.wrapping_mul(1_000_003) ^ u64::from(u32::from(c));
-        length += 1;
-    }
-    hash ^ length
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -678,7 +422,7 @@ mod tests {
         let mut sorted = before.clone();
         sorted.sort();
         assert_eq!(again, sorted);
-        let copied: Vec<String> = Py::Dict(dict.clone()).deep_copy().as_dict().unwrap().keys();
+        let copied: Vec<String> = Py::Dict(dict.clone()).deep_copied().as_dict().unwrap().keys();
         assert_eq!(copied.len(), before.len());
     }
 

@@ -4,8 +4,8 @@
 use super::authorizer::RestAuthorizer;
 use super::python::{Dict, Py, Text};
 use super::{
-    ANY_METHOD, INTEGRATION, Paths, branches, branches_mut, conditional, definition, dict, has_integration,
-    is_version_3, normalize, path_item, security,
+    ANY_METHOD, Editor, INTEGRATION, Paths, branches, branches_mut, conditional, definition, dict, has_integration,
+    is_version_3, normalize, path_item, security, take_section,
 };
 use crate::transform::refusal::Refusal;
 
@@ -27,6 +27,7 @@ pub(crate) struct Swagger {
     security_definitions: Py,
     gateway_responses: Py,
     pub(super) policy: Py,
+    has_policy: bool,
     definitions: Py,
 }
 
@@ -58,37 +59,35 @@ pub(crate) fn is_valid(body: &Py) -> bool {
         || body.get("openapi").filter(|version| version.truthy()).is_some_and(is_version_3)
 }
 
-fn or_empty(value: Option<&Py>) -> Py {
-    value.filter(|value| value.truthy()).cloned().unwrap_or_else(|| Dict::hashed().into())
-}
-
-impl Swagger {
-    /// Starts to edit a body.
-    pub(crate) fn new(body: &Py) -> Result<Self, Refusal> {
-        let invalid = "Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'.";
-        if !is_valid(body) {
-            return Err(Refusal::document(invalid));
+impl Editor for Swagger {
+    fn check(body: &Py) -> Result<(), Refusal> {
+        match body.get("paths") {
+            Some(Py::Dict(paths)) if is_valid(body) => Paths::check(paths),
+            _ => Err(Refusal::document(
+                "Invalid Swagger document or the Swagger document is not explicitly defined in 'DefinitionBody'.",
+            )),
         }
-        let Py::Dict(mut doc) = body.deep_copy() else {
-            return Err(Refusal::document(invalid));
-        };
-        let Some(Py::Dict(paths)) = doc.get_mut("paths").map(|paths| std::mem::replace(paths, Py::None)) else {
-            return Err(Refusal::document(invalid));
-        };
-        let editor = Self {
-            security_definitions: or_empty(doc.get(SECURITY_DEFINITIONS)),
-            gateway_responses: or_empty(doc.get(GATEWAY_RESPONSES)),
-            policy: or_empty(doc.get(POLICY)),
-            definitions: doc.get("definitions").cloned().unwrap_or_else(|| Dict::hashed().into()),
-            doc,
-            paths: Paths { dict: paths },
-        };
-        editor.paths.check()?;
-        Ok(editor)
     }
 
-    /// The body as edited.
-    pub(crate) fn finish(mut self) -> Py {
+    fn open(body: Py) -> Self {
+        let mut doc = body.deep_copied().into_dict();
+        let policy = take_section(&mut doc, POLICY);
+        Self {
+            paths: Paths { dict: take_section(&mut doc, "paths").into_dict() },
+            security_definitions: take_section(&mut doc, SECURITY_DEFINITIONS),
+            gateway_responses: take_section(&mut doc, GATEWAY_RESPONSES),
+            has_policy: policy.truthy(),
+            policy,
+            definitions: take_section(&mut doc, "definitions"),
+            doc,
+        }
+    }
+
+    fn paths(&mut self) -> &mut Paths {
+        &mut self.paths
+    }
+
+    fn finish(mut self) -> Py {
         self.doc.insert("paths", self.paths.dict);
         for (key, value) in [
             (SECURITY_DEFINITIONS, self.security_definitions),
@@ -99,7 +98,18 @@ impl Swagger {
                 self.doc.insert(key, value);
             }
         }
-        Py::Dict(self.doc).deep_copy()
+        if self.has_policy {
+            self.doc.insert(POLICY, self.policy);
+        }
+        Py::Dict(self.doc).deep_copied()
+    }
+}
+
+impl Swagger {
+    /// Notes that there is a policy: its key comes to stand where the body's table has room now.
+    pub(super) fn keep_policy(&mut self) {
+        self.has_policy = true;
+        self.doc.insert(POLICY, Py::None);
     }
 
     /// `DisableExecuteApiEndpoint`.

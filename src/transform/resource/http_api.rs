@@ -8,6 +8,7 @@ use crate::transform::context::Context;
 use crate::transform::event::push::arn;
 use crate::transform::generated::{Generated, propagate_tags};
 use crate::transform::logical_id;
+use crate::transform::openapi::Editor as _;
 use crate::transform::openapi::authorizer::HttpAuthorizer;
 use crate::transform::openapi::http::{self, DEFAULT_PATH, OpenApi};
 use crate::transform::openapi::python::{Dict, Py, Text};
@@ -119,16 +120,16 @@ fn edit(
     context: &Context,
 ) -> Result<(Py, Option<Map>), Refusal> {
     if let Some(cors) = resource.truthy("CorsConfiguration") {
-        body = add_cors(resource, &body, cors)?;
+        body = add_cors(resource, body, cors)?;
     }
     if let Some(auth) = resource.truthy("Auth") {
-        body = add_auth(resource, &body, &auth.into(), context)?;
+        body = add_auth(resource, body, &auth.into(), context)?;
     }
     let mut tags = own_tags.cloned();
     if http::is_valid(&body) {
         let all = tags.get_or_insert_default();
         all.insert(CREATED_BY, "SAM");
-        let mut editor = OpenApi::new(&body)?;
+        let mut editor = OpenApi::new(body)?;
         if let Py::Dict(all) = Py::from(&Node::from(all.clone())) {
             editor.add_tags(&all)?;
         }
@@ -138,7 +139,7 @@ fn edit(
             .refuse("Unable to add `Tags` because 'DefinitionBody' does not contain a valid OpenApi definition.");
     }
     if let Some(disable) = resource.get("DisableExecuteApiEndpoint") {
-        let mut editor = OpenApi::new(&body)?;
+        let mut editor = OpenApi::new(body)?;
         editor.disable_endpoint(&disable.into())?;
         body = editor.finish();
     }
@@ -153,7 +154,7 @@ fn edit(
             }
             Err(problem) => return resource.refuse(format!("Invalid 'DefinitionBody': {problem}.")),
         }
-        let mut editor = OpenApi::new(&body)?;
+        let mut editor = OpenApi::new(body)?;
         editor.set_info("title", name.into());
         body = editor.finish();
     }
@@ -168,14 +169,14 @@ fn edit(
             Ok(_) => {}
             Err(problem) => return resource.refuse(format!("Invalid 'DefinitionBody': {problem}'.")),
         }
-        let mut editor = OpenApi::new(&body)?;
+        let mut editor = OpenApi::new(body)?;
         editor.set_info("description", description.into());
         body = editor.finish();
     }
     Ok((body, tags))
 }
 
-fn add_cors(resource: &Resource, body: &Py, cors: &Node) -> Result<Py, Refusal> {
+fn add_cors(resource: &Resource, body: Py, cors: &Node) -> Result<Py, Refusal> {
     const NAMES: [(&str, &str); 6] = [
         ("AllowOrigins", "allowOrigins"),
         ("AllowHeaders", "allowHeaders"),
@@ -195,11 +196,11 @@ fn add_cors(resource: &Resource, body: &Py, cors: &Node) -> Result<Py, Refusal> 
     };
     match (&cors.value, cors.is_intrinsic()) {
         (Value::Bool(_), _) => {
-            valid(body)?;
+            valid(&body)?;
             entries.push(("allowOrigins".to_owned(), vec!["*".into()].into()));
         }
         (Value::Map(map), true) => {
-            valid(body)?;
+            valid(&body)?;
             for (name, value) in map.iter() {
                 let mut value = value.clone();
                 rename_headers(&mut value, &NAMES);
@@ -210,7 +211,7 @@ fn add_cors(resource: &Resource, body: &Py, cors: &Node) -> Result<Py, Refusal> 
             if let Some(unknown) = given.keys().find(|key| !NAMES.iter().any(|(name, _)| name == key)) {
                 return resource.refuse(format!("Invalid key '{unknown}' for 'Cors' property."));
             }
-            valid(body)?;
+            valid(&body)?;
             let credentials = given.get("AllowCredentials").and_then(Node::as_bool) == Some(true);
             let origins = given.get("AllowOrigins").and_then(Node::as_list);
             let everyone = origins.is_some_and(|origins| matches!(origins, [only] if only.as_str() == Some("*")));
@@ -282,12 +283,12 @@ fn authorizers(resource: &Resource, auth: &Py) -> Result<Vec<(Text, HttpAuthoriz
     Ok(all)
 }
 
-fn add_auth(resource: &Resource, body: &Py, auth: &Py, context: &Context) -> Result<Py, Refusal> {
+fn add_auth(resource: &Resource, body: Py, auth: &Py, context: &Context) -> Result<Py, Refusal> {
     let known = auth.as_dict().map(Dict::keys).is_some_and(|keys| keys.iter().all(|key| AUTH.contains(&key.as_str())));
     if !known {
         return resource.refuse("Invalid value for 'Auth' property");
     }
-    if !http::is_valid(body) {
+    if !http::is_valid(&body) {
         return resource.refuse(
             "Unable to add Auth configuration because 'DefinitionBody' does not contain a valid OpenApi definition.",
         );

@@ -47,6 +47,7 @@ pub(super) async fn perform(world: &Arc<World>, request: &Request, name: &str, f
         "ListExports" => call.list_exports(),
         "ListImports" => call.list_imports(),
         "GetTemplate" => call.get_template(),
+        "DescribeType" => call.describe_type(),
         "GetTemplateSummary" => call.get_template_summary().await,
         "ValidateTemplate" => call.validate_template().await,
         other => Err(Fault::not_implemented(other)),

@@ -7,6 +7,7 @@ use crate::sandbox::cloudformation::document;
 use crate::sandbox::cloudformation::evaluate::as_text;
 use crate::sandbox::cloudformation::model::Target;
 use crate::sandbox::cloudformation::prepare::{self, capabilities};
+use crate::sandbox::cloudformation::resource::provider;
 use crate::sandbox::cloudformation::wire::Fault;
 use crate::template::{Node, write};
 
@@ -93,6 +94,27 @@ impl Call<'_> {
         };
         let body = if stage.as_deref() == Some("Processed") { processed(&target) } else { target.body };
         Ok(json!({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}))
+    }
+
+    /// The schema of a resource type, as far as the sandbox knows it.
+    pub(super) fn describe_type(mut self) -> Result<Value, Fault> {
+        let _ = self.fields.choice("Type", &["RESOURCE"])?;
+        let name = self.fields.text("TypeName").ok_or_else(|| Fault::validation("TypeName is required."))?;
+        self.end()?;
+        let Some(provider) = provider(&name) else {
+            return Err(Fault::validation(format!("The type '{name}' cannot be found.")));
+        };
+        let spec = provider.spec();
+        let pointers = |names: &[&str]| names.iter().map(|name| format!("/properties/{name}")).collect::<Vec<_>>();
+        let names = spec.mutable.iter().chain(spec.fixed);
+        let schema = json!({
+            "typeName": name,
+            "properties": names.map(|name| ((*name).to_owned(), json!({}))).collect::<serde_json::Map<_, _>>(),
+            "required": spec.required,
+            "createOnlyProperties": pointers(spec.fixed),
+            "readOnlyProperties": pointers(spec.attributes),
+        });
+        Ok(json!({"Type": "RESOURCE", "TypeName": name, "Schema": schema.to_string(), "Visibility": "PUBLIC"}))
     }
 
     pub(super) async fn get_template_summary(mut self) -> Result<Value, Fault> {

@@ -40,34 +40,35 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
         return event.refuse("Path and Method must be strings.");
     };
     let (path, method) = (Text::unicode(path), Text::unicode(method.to_lowercase()));
-    let Some(body) = context.body(&id).filter(|_| context.managed.contains(&id)) else {
+    if !context.managed.contains(&id) {
         return Ok(vec![role]);
-    };
-    let mut editor = Swagger::new(&body)?;
-    if editor.paths.has_integration(&path.text, &method)? {
-        return event
-            .refuse(format!("API method \"{}\" defined multiple times for path \"{}\".", method.text, path.text));
     }
-    let unescaped = event.truthy("UnescapeMappingTemplate").is_some();
-    let arn = Dict::plain_of([("Fn::GetAtt", vec![role.id.as_str().into(), "Arn".into()].into())]);
-    let start = Start {
-        uri: substituted("arn:${AWS::Partition}:apigateway:${AWS::Region}:states:action/StartExecution".to_owned()),
-        condition: target.condition().map(Py::from),
-        credentials: arn.into(),
-        templates: Dict::plain_of([("application/json", substituted(template(&target.id, unescaped)))]).into(),
-    };
-    editor.add_state_machine(&path, &method, &start)?;
-    let auth = event.truthy("Auth").map(Py::from);
-    if auth.is_some() {
+    let place = path.text.clone();
+    context.edit(&id, &place, |editor: &mut Swagger, context| {
+        if editor.paths.has_integration(&path.text, &method)? {
+            return event
+                .refuse(format!("API method \"{}\" defined multiple times for path \"{}\".", method.text, path.text));
+        }
+        let unescaped = event.truthy("UnescapeMappingTemplate").is_some();
+        let arn = Dict::plain_of([("Fn::GetAtt", vec![role.id.as_str().into(), "Arn".into()].into())]);
+        let start = Start {
+            uri: substituted("arn:${AWS::Partition}:apigateway:${AWS::Region}:states:action/StartExecution".to_owned()),
+            condition: target.condition().map(Py::from),
+            credentials: arn.into(),
+            templates: Dict::plain_of([("application/json", substituted(template(&target.id, unescaped)))]).into(),
+        };
+        editor.add_state_machine(&path, &method, &start)?;
+        let Some(auth) = event.truthy("Auth").map(Py::from) else {
+            return Ok(());
+        };
         let own = context.properties_of(&id).and_then(|api| api.get("Auth")).filter(|auth| !auth.is_null());
         let api_auth = match own {
             Some(own) => Py::from(&context.parameters.resolve(&mut own.clone())?),
             None => Py::None,
         };
         let stage = event.get("Stage").map_or(Py::None, Py::from);
-        Method { event, path, method, stage, api: &id, api_auth: &api_auth, auth }.authorize(&mut editor)?;
-    }
-    context.bodies.insert(id, editor.finish());
+        Method { event, path, method, stage, api: &id, api_auth: &api_auth, auth: Some(auth) }.authorize(editor)
+    })?;
     Ok(vec![role])
 }
 

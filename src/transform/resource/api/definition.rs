@@ -8,7 +8,7 @@ use crate::transform::generated::Generated;
 use crate::transform::openapi::authorizer::RestAuthorizer;
 use crate::transform::openapi::python::{Dict, Py, Text};
 use crate::transform::openapi::swagger::{Cors, Swagger, is_valid};
-use crate::transform::openapi::{dict, is_version_3};
+use crate::transform::openapi::{Editor as _, dict, is_version_3};
 use crate::transform::refusal::Refusal;
 use crate::transform::resource::Resource;
 
@@ -51,31 +51,31 @@ pub(super) fn edit(
         return Ok(None);
     };
     if let Some(cors) = resource.truthy("Cors") {
-        body = add_cors(resource, &body, &cors.into())?;
+        body = add_cors(resource, body, &cors.into())?;
     }
     if let Some(auth) = auth {
-        body = add_auth(resource, &body, auth, context)?;
+        body = add_auth(resource, body, auth, context)?;
     }
     if let Some(responses) = resource.truthy("GatewayResponses") {
-        body = add_gateway_responses(resource, &body, &responses.into())?;
+        body = add_gateway_responses(resource, body, &responses.into())?;
     }
     if let Some(types) = resource.truthy("BinaryMediaTypes") {
-        let mut editor = Swagger::new(&body)?;
+        let mut editor = Swagger::new(body)?;
         editor.add_binary_media_types(&types.into());
         body = editor.finish();
     }
     if let Some(models) = resource.truthy("Models") {
-        body = add_models(resource, &body, &models.into())?;
+        body = add_models(resource, body, &models.into())?;
     }
     if let Some(disable) = resource.get("DisableExecuteApiEndpoint") {
-        let mut editor = Swagger::new(&body)?;
+        let mut editor = Swagger::new(body)?;
         editor.disable_endpoint(&disable.into())?;
         body = editor.finish();
     }
     Ok(Some(body))
 }
 
-fn add_cors(resource: &Resource, body: &Py, given: &Py) -> Result<Py, Refusal> {
+fn add_cors(resource: &Resource, body: Py, given: &Py) -> Result<Py, Refusal> {
     let mut cors = Cors {
         origin: "'*'".into(),
         headers: Py::None,
@@ -104,7 +104,7 @@ fn add_cors(resource: &Resource, body: &Py, given: &Py) -> Result<Py, Refusal> {
         }
         _ => return resource.refuse("Invalid value for 'Cors' property"),
     }
-    if !is_valid(body) {
+    if !is_valid(&body) {
         return resource.refuse(
             "Unable to add Cors configuration because 'DefinitionBody' does not contain a valid Swagger definition.",
         );
@@ -149,13 +149,13 @@ fn authorizers(resource: &Resource, auth: &Py, with_iam: bool) -> Result<Vec<(Te
     Ok(all)
 }
 
-fn add_auth(resource: &Resource, body: &Py, auth: &Py, context: &Context) -> Result<Py, Refusal> {
+fn add_auth(resource: &Resource, body: Py, auth: &Py, context: &Context) -> Result<Py, Refusal> {
     let Some(keys) = auth.as_dict().map(Dict::keys).filter(|keys| keys.iter().all(|key| AUTH.contains(&key.as_str())))
     else {
         return resource.refuse("Invalid value for 'Auth' property");
     };
     debug_assert!(!keys.is_empty());
-    if !is_valid(body) {
+    if !is_valid(&body) {
         return resource.refuse(
             "Unable to add Auth configuration because 'DefinitionBody' does not contain a valid Swagger definition.",
         );
@@ -237,7 +237,7 @@ pub(in crate::transform::resource) fn authorizer_permission(
     Ok(permission)
 }
 
-fn add_gateway_responses(resource: &Resource, body: &Py, responses: &Py) -> Result<Py, Refusal> {
+fn add_gateway_responses(resource: &Resource, body: Py, responses: &Py) -> Result<Py, Refusal> {
     let responses = responses.as_dict().map(Dict::iter).into_iter().flatten().collect::<Vec<_>>();
     for (name, response) in &responses {
         if response.is_intrinsic() {
@@ -266,7 +266,7 @@ fn add_gateway_responses(resource: &Resource, body: &Py, responses: &Py) -> Resu
             }
         }
     }
-    if !is_valid(body) {
+    if !is_valid(&body) {
         return resource.refuse(
             "Unable to add Auth configuration because 'DefinitionBody' does not contain a valid Swagger definition.",
         );
@@ -328,8 +328,8 @@ fn gateway_response(resource: &Resource, name: &str, response: &Py) -> Result<Di
     Ok(swagger)
 }
 
-fn add_models(resource: &Resource, body: &Py, models: &Py) -> Result<Py, Refusal> {
-    if !is_valid(body) {
+fn add_models(resource: &Resource, body: Py, models: &Py) -> Result<Py, Refusal> {
+    if !is_valid(&body) {
         return resource.refuse(
             "Unable to add Models definitions because 'DefinitionBody' does not contain a valid Swagger definition.",
         );

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::template::{Map, Node, Template, Value};
 use crate::transform::{self, UNSUPPORTED};
-use crate::validate::{Rule, Subject};
+use crate::validate::{self, Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     id: "serverless/transform",
@@ -35,7 +35,18 @@ fn check(subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
     // Any time will do: nothing that is judged here depends on it.
     let options =
         transform::Options { region: region(subject).to_owned(), now_s: Some(0), ..transform::Options::default() };
-    let Err(refused) = transform::transform(&packaged, &options) else { return };
+    let refused = match transform::transform(&packaged, &options) {
+        Err(refused) => refused,
+        Ok(transformed) => {
+            // What is wrong with what was generated is said where it was generated from.
+            let plain = Template { source: packaged.source.clone(), root: transformed.template };
+            let wrong = validate::validate(&plain, validate::Options { today: subject.today, files: None });
+            let wrong = wrong.items.into_iter().filter(|item| item.severity == Severity::Error);
+            let wrong: Vec<Diagnostic> = wrong.filter(|item| !is_known(item, found)).collect();
+            found.extend(wrong);
+            return;
+        }
+    };
     for mut item in refused.items {
         if item.rule == UNSUPPORTED {
             item.severity = Severity::Info;
