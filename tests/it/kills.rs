@@ -184,6 +184,8 @@ impl World {
         let told = format!("{purpose} ended with {:?}\n{}\n{}", outcome.status, outcome.stdout, outcome.stderr);
         assert!(!split && ["1", "2"].contains(&version.as_str()), "{alias} is left on {version}, {split}: {told}");
         let counted = match outcome.status {
+            // Killed before there was a journal, or when it had been retired.
+            Some(0 | 1) if outcome.stderr.contains("has no rollout under way") => &self.met.nothing_to_do,
             Some(0) => {
                 assert_eq!(version, "2", "{told}");
                 &self.met.went_on
@@ -192,8 +194,6 @@ impl World {
                 assert_eq!(version, "1", "{told}");
                 &self.met.went_back
             }
-            // Killed before there was a journal, or when it had been retired.
-            Some(1) if outcome.stderr.contains("has no rollout under way") => &self.met.nothing_to_do,
             _ => panic!("{told}"),
         };
         counted.fetch_add(1, Ordering::Relaxed);
