@@ -21,6 +21,10 @@ const SETTLED_AFTER: Duration = Duration::from_secs(55);
 const HISTORY: usize = 240;
 /// More new environments than this, and latency is that of cold starts.
 const MOSTLY_NEW: f64 = 1.0 / 3.0;
+/// Raises that are kept: as many as can be in minutes that are not folded, and more.
+const SHARES: usize = 32;
+/// How much traffic there usually is, so many minutes before tell.
+const USUAL: usize = 5;
 
 /// The evidence so far. Minutes that can still change are kept as they are; older ones are folded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,9 +37,9 @@ pub struct Judge {
     cold: BTreeSet<i64>,
     history: VecDeque<Minute>,
     longest_ms: u64,
-    /// The new version's share since the last raise.
+    /// The new version's share after each raise, oldest first.
     #[serde(default)]
-    share: f64,
+    shares: VecDeque<(Time, f64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +51,10 @@ struct Watched {
 impl Judge {
     /// A raise was carried out: what is known of cold starts follows from it.
     pub fn raised(&mut self, at: Time, before: f64, after: f64) {
-        self.share = after;
+        self.shares.push_back((at, after));
+        if self.shares.len() > SHARES {
+            self.shares.pop_front();
+        }
         let new = if after > 0.0 { ((after - before) / after).clamp(0.0, 1.0) } else { 0.0 };
         if new <= MOSTLY_NEW {
             return;
@@ -145,8 +152,8 @@ impl Judge {
     /// Data that comes in two halves must not be taken for whole between them: errors come before
     /// successes, and half of a version's minute looks like a bad version. So a minute is complete once
     /// it does not change any more. Until then it is judged all the same, with the benefit of the doubt:
-    /// the new version is taken to have served at least its share of what the old one served. More
-    /// requests with the same errors are less evidence, so this never errs against it.
+    /// the new version is taken to have served at least what it should have by now. More requests with
+    /// the same errors are less evidence, so this never errs against it.
     fn judged<'a>(&'a self, criteria: &'a Criteria, now: Time) -> impl Iterator<Item = (&'a Minute, Taken)> {
         let longest = self.longest(criteria);
         self.window.iter().filter_map(move |(minute, watched)| {
@@ -165,16 +172,35 @@ impl Judge {
         })
     }
 
-    /// What the new version should have served in a minute, by its share and the old one's requests;
-    /// `None` where that is not known.
+    /// What the new version should have served in a minute: its share, by the old one's requests; or all
+    /// that is usual, where it is alone. `None` where that is not known.
     fn at_least(&self, counts: &Minute) -> Option<u64> {
-        let (old, new) = (counts.old.as_ref()?, counts.new.as_ref()?);
-        if old.n == 0 || new.n == 0 || !(self.share > 0.0 && self.share < 1.0) {
-            return None;
-        }
+        let new = counts.new.as_ref().filter(|new| new.n > 0)?;
+        let expected = if counts.whole {
+            self.usual_before(counts.minute)?
+        } else {
+            let old = counts.old.as_ref().filter(|old| old.n > 0)?;
+            let share = self.share_in(counts.minute).filter(|share| *share > 0.0 && *share < 1.0)?;
+            old.n as f64 * share / (1.0 - share)
+        };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, and not negative")]
-        let expected = (old.n as f64 * self.share / (1.0 - self.share)).ceil() as u64;
+        let expected = expected.ceil() as u64;
         Some(expected.max(new.n))
+    }
+
+    /// The largest share that the new version had in a minute.
+    fn share_in(&self, minute: i64) -> Option<f64> {
+        let (from, to) = (Time::of_minute(minute), Time::of_minute(minute + 1));
+        let at_first = self.shares.iter().rev().find(|(at, _)| *at <= from);
+        let within = self.shares.iter().filter(|(at, _)| *at > from && *at < to);
+        at_first.into_iter().chain(within).map(|(_, share)| *share).reduce(f64::max)
+    }
+
+    /// The most requests of both versions in one of the minutes before this one.
+    fn usual_before(&self, minute: i64) -> Option<f64> {
+        let before = self.window.range(..minute).rev().map(|(_, watched)| &watched.counts);
+        let both = |counts: &Minute| [&counts.old, &counts.new].into_iter().flatten().map(|one| one.n).sum::<u64>();
+        before.chain(self.history.iter().rev()).take(USUAL).map(both).max().map(|most| most as f64)
     }
 }
 
@@ -306,7 +332,7 @@ mod tests {
         let good: Vec<Minute> = (0..8).map(|m| minute(m, None)).collect();
         let standing = last(&criteria, &good);
         assert_eq!(standing.reason, None);
-        assert_eq!(standing.parts[3].new, Tally { n: 480, x: 0 });
+        assert_eq!(standing.parts[4].new, Tally { n: 480, x: 0 });
         // At 100 % it has a bar of its own.
         let alone = (0..8).map(|m| Minute { old: None, whole: true, ..minute(m, Some(60)) });
         let standing = last(&criteria, &alone.collect::<Vec<_>>());
@@ -347,6 +373,23 @@ mod tests {
     }
 
     #[test]
+    fn the_bake_judges_slow_ones_too() {
+        let mut criteria = criteria(&[]);
+        criteria.baseline = Baseline { p95_ms: Some(100.0), slow_share: 0.03, ..criteria.baseline };
+        let with = |slow| Some(Counts { n: 600, slow: vec![slow], ..Counts::default() });
+        let minutes = |slow| -> Vec<Minute> {
+            (0..5).map(|minute| Minute { minute, new: with(slow), whole: true, ..Minute::default() }).collect()
+        };
+        let slow = last(&criteria, &minutes(94));
+        let Some(Reason::WorseThanBefore { stream: Stream::LatencyBake, new, bar, .. }) = slow.reason else {
+            panic!("{slow:?}");
+        };
+        assert_eq!(new, Tally { n: 3000, x: 470 });
+        assert!((0.08..0.081).contains(&bar), "{bar}");
+        assert_eq!(last(&criteria, &minutes(30)).reason, None);
+    }
+
+    #[test]
     fn half_of_a_minute_is_not_judged() {
         // The errors come a minute before the successes; however late, and though the second half is
         // later than CloudWatch usually is.
@@ -377,6 +420,28 @@ mod tests {
         // Its errors came, and half or all of its successes did not.
         assert_eq!(at_once((1500, 15)).reason, None);
         assert_eq!(at_once((15, 15)).reason, None);
+    }
+
+    #[test]
+    fn a_minute_is_doubted_by_the_share_that_it_had_and_alone_by_the_traffic_before() {
+        let criteria = criteria(&[]);
+        let at_first_sight = |minutes: &[Minute], last: Minute| {
+            let mut judge = Judge::default();
+            judge.raised(Time(0), 0.0, 0.1);
+            judge.raised(Time::of_minute(2), 0.1, 1.0);
+            let before = judge.look(&criteria, minutes, 0, Time::of_minute(last.minute));
+            assert_eq!(before.reason, None);
+            judge.look(&criteria, &[last], 0, Time::of_minute(5)).reason
+        };
+        let quiet = [minute(0, (5400, 27), (600, 3))];
+        // The tenth is what it had, though it has everything by now.
+        assert!(matches!(at_first_sight(&quiet, minute(1, (5400, 27), (600, 90))), Some(Reason::Worse { .. })));
+        assert_eq!(at_first_sight(&quiet, minute(1, (5400, 27), (12, 12))), None);
+        // Alone it is expected to serve what both did.
+        let twelve_percent = minute(2, (0, 0), (6000, 720));
+        assert!(matches!(at_first_sight(&quiet, twelve_percent), Some(Reason::WorseThanBefore { .. })));
+        assert_eq!(at_first_sight(&quiet, minute(2, (0, 0), (720, 120))), None);
+        assert_eq!(at_first_sight(&[], minute(2, (0, 0), (6000, 720))), None, "how much there is, nobody knows");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub enum Stream {
     Bake,
     /// New against old, slow invocations.
     Latency,
+    /// The new version alone, slow invocations against what the old one had before.
+    LatencyBake,
     /// New against old, a custom metric.
     Metric,
 }
@@ -37,7 +39,7 @@ pub struct Part {
     pub old: Tally,
     /// What was judged of the new version.
     pub new: Tally,
-    /// What share the new version may have at 100 %; only for the bake.
+    /// What share the new version may have at 100 %; only where it is judged alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bar: Option<f64>,
 }
@@ -79,8 +81,9 @@ impl Standing {
         );
         let bound = self.bound;
         match top.0 {
-            Some(Part { stream: Stream::Bake, metric, new, bar, .. }) => {
-                Reason::WorseThanBefore { metric: metric.clone(), new: *new, bar: bar.unwrap_or(1.0), evidence, bound }
+            Some(Part { stream, metric, new, bar: Some(bar), .. }) => {
+                let (stream, metric) = (*stream, metric.clone());
+                Reason::WorseThanBefore { stream, metric, new: *new, bar: *bar, evidence, bound }
             }
             Some(Part { stream, metric, old, new, .. }) => {
                 Reason::Worse { stream: *stream, metric: metric.clone(), old: *old, new: *new, evidence, bound }
@@ -113,14 +116,17 @@ pub enum Reason {
         /// The bound.
         bound: f64,
     },
-    /// At 100 % the new version fails more often than the old one did before.
+    /// At 100 % the new version fails (or is slow) more often than the old one did before.
     WorseThanBefore {
+        /// Of errors and metrics, or of slow invocations.
+        #[serde(default = "bake")]
+        stream: Stream,
         /// The custom metric, where it is one's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         metric: Option<Metric>,
         /// The new version at 100 %.
         new: Tally,
-        /// The share of errors that it may have.
+        /// The share of errors (or slow ones) that it may have.
         bar: f64,
         /// The evidence.
         evidence: f64,
@@ -138,6 +144,10 @@ pub enum Reason {
         /// The bound.
         bound: f64,
     },
+}
+
+fn bake() -> Stream {
+    Stream::Bake
 }
 
 /// The evidence itself, capped so that sums of some stay numbers that JSON can hold.

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Counts, Minute, Tally};
-use super::criteria::{Criteria, LATENCY_SHARE};
+use super::counts::{Baseline, Counts, Minute, Tally};
+use super::criteria::{Criteria, LATENCY_BAKE_SHARE, LATENCY_SHARE};
 use super::limit::Measure;
 use super::limits::{LimitTest, bake_bar};
 use super::sequential::{Comparison, Parameters, log_add_exp};
@@ -35,8 +35,9 @@ struct Bounded {
 }
 
 impl Bounded {
-    fn add(&mut self, bar: f64, new: Tally, phi: f64) {
-        self.test.add(bar, new.n, new.x, phi);
+    /// `new_n` is what the requests are taken for: never fewer than there are.
+    fn add(&mut self, bar: f64, new: Tally, new_n: u64, phi: f64) {
+        self.test.add(bar, new_n.max(new.n), new.x, phi);
         self.new.add(new.n, new.x);
     }
 }
@@ -49,6 +50,8 @@ pub(super) struct Streams {
     #[serde(default)]
     metrics: Vec<Compared>,
     bake: Bounded,
+    #[serde(default)]
+    latency_bake: Bounded,
     #[serde(default)]
     metric_bakes: Vec<Bounded>,
     limits: Vec<Bounded>,
@@ -68,7 +71,7 @@ pub(super) struct Taken {
     /// are often sent only when there is something to count.
     pub(super) last: bool,
     /// Not settled yet: more of the new version's requests may come, and it is taken to have served so
-    /// many at least. Only the comparison judges such a minute.
+    /// many at least. No limit is held against such a minute.
     pub(super) early: Option<u64>,
 }
 
@@ -129,17 +132,20 @@ impl Streams {
             self.errors.add(&rules.errors, of(old), of(new), new_n);
         } else if new.n > 0 {
             let bar = self.bar(rules.criteria);
-            self.bake.add(bar, of(new), rules.errors.dispersion);
+            self.bake.add(bar, of(new), new_n, rules.errors.dispersion);
         }
     }
 
     fn take_latency(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, new_n: u64) {
         let slow = |counts: &Counts| counts.slow.first().map(|x| Tally { n: counts.n, x: *x });
-        if let (Some(parameters), Some(of_old), Some(of_new)) = (&rules.latency, slow(old), slow(new))
-            && old.n > 0
-            && new.n > 0
-        {
-            self.latency.add(parameters, of_old, of_new, new_n);
+        let (Some(parameters), Some(of_new)) = (&rules.latency, slow(new).filter(|_| new.n > 0)) else { return };
+        match slow(old).filter(|_| old.n > 0) {
+            Some(of_old) => self.latency.add(parameters, of_old, of_new, new_n),
+            None if old.n == 0 => {
+                let bar = self.latency_bar(rules.criteria);
+                self.latency_bake.add(bar, of_new, new_n, parameters.dispersion);
+            }
+            None => {}
         }
     }
 
@@ -155,7 +161,7 @@ impl Streams {
                     Some(of_old) if old.n > 0 => self.metrics[index].add(parameters, of_old, of_new, new_n),
                     _ if old.n == 0 => {
                         let bar = self.metric_bar(rules.criteria, index);
-                        self.metric_bakes[index].add(bar, of_new, parameters.dispersion);
+                        self.metric_bakes[index].add(bar, of_new, new_n, parameters.dispersion);
                     }
                     _ => {}
                 }
@@ -169,6 +175,14 @@ impl Streams {
     /// What errors may be at 100 %.
     fn bar(&self, criteria: &Criteria) -> f64 {
         bake_bar(criteria.baseline.n + self.old.n, criteria.baseline.errors + self.old.x)
+    }
+
+    /// What slow ones may be at 100 %.
+    fn latency_bar(&self, criteria: &Criteria) -> f64 {
+        let Baseline { n, slow_share, .. } = criteria.baseline;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
+        let slow = (slow_share * n as f64).round() as u64;
+        bake_bar(n + self.latency.old.n, slow + self.latency.old.x)
     }
 
     fn metric_bar(&self, criteria: &Criteria, index: usize) -> f64 {
@@ -200,7 +214,7 @@ impl Streams {
                 && of_new.n > 0
                 && !of_old.is_over(limit.bound)
             {
-                self.limits[index].add(limit.bound, of_new, phi);
+                self.limits[index].add(limit.bound, of_new, 0, phi);
             }
         }
     }
@@ -265,24 +279,25 @@ impl Streams {
             let (old, new) = (compared.old, compared.new);
             (ln, Part { stream, metric, share, evidence: capped(ln), old, new, bar: None })
         };
-        let bounded = |metric, share, bar, bounded: &Bounded| {
+        let bounded = |stream, metric, share, bar, bounded: &Bounded| {
             let ln = bounded.test.ln_e();
             let (old, new) = (Tally::default(), bounded.new);
-            (ln, Part { stream: Stream::Bake, metric, share, evidence: capped(ln), old, new, bar: Some(bar) })
+            (ln, Part { stream, metric, share, evidence: capped(ln), old, new, bar: Some(bar) })
         };
         let (compare, bake) = (criteria.compare_share(), criteria.bake_share());
         let idle = (Compared::default(), Bounded::default());
         let mut parts = vec![
             compared(Stream::Errors, None, compare, &self.errors),
-            bounded(None, bake, self.bar(criteria), &self.bake),
+            bounded(Stream::Bake, None, bake, self.bar(criteria), &self.bake),
             compared(Stream::Latency, None, LATENCY_SHARE, &self.latency),
+            bounded(Stream::LatencyBake, None, LATENCY_BAKE_SHARE, self.latency_bar(criteria), &self.latency_bake),
         ];
         for (index, metric) in criteria.metrics.iter().enumerate() {
             let name = || Some(metric.clone());
             let of_both = self.metrics.get(index).unwrap_or(&idle.0);
             let alone = self.metric_bakes.get(index).unwrap_or(&idle.1);
             parts.push(compared(Stream::Metric, name(), compare, of_both));
-            parts.push(bounded(name(), bake, self.metric_bar(criteria, index), alone));
+            parts.push(bounded(Stream::Bake, name(), bake, self.metric_bar(criteria, index), alone));
         }
         parts
     }

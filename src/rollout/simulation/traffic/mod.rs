@@ -187,6 +187,8 @@ mod tests {
     #[test]
     fn bad_versions_are_found_and_good_ones_are_not() {
         assert!(back(&HARMFUL[0], Policy::Samara, 40) >= 39, "+5 points");
+        assert!(back(&HARMFUL[5], Policy::Samara, 40) >= 34, "+5 points from the sixth minute on");
+        assert!(back(&HARMFUL[8], Policy::Samara, 40) >= 39, "twice as slow");
         assert_eq!(back(&HARMLESS[9], Policy::Samara, 40), 0, "clumps");
         assert_eq!(back(&HARMLESS[7], Policy::Samara, 40), 0, "an outage of both");
         assert!(back(&HARMLESS[7], Policy::Alarm, 20) >= 19, "an alarm cannot tell whose outage it is");
