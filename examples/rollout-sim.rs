@@ -26,7 +26,8 @@ struct Args {
     /// A deliberate mistake of the machine, which has to be found.
     #[arg(long, value_parser = Mutation::ALL.map(|(_, name)| name))]
     mutation: Option<String>,
-    /// Every single fault at every call of plans of up to three steps, for one alias and for two.
+    /// Every single fault at every call of plans of up to three steps: for one alias and for two that samara
+    /// moves, and for one that CodeDeploy moves.
     #[arg(long)]
     exhaustive: bool,
 }
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
             return if summary.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         (_, true) => {
-            let plans = [exhaustive::plans(1), exhaustive::plans(2)].concat();
+            let plans = [exhaustive::plans(1), exhaustive::plans(2), exhaustive::updates()].concat();
             exhaustive::runs(&plans, &exhaustive::faults(), mutation)
         }
         (_, false) => random::runs(args.seed, args.runs, mutation),

@@ -523,22 +523,6 @@ fn foreign_text_cannot_move_the_cursor() {
     }
 }
 
-#[test]
-fn forty_functions_take_milliseconds() {
-    let mut template = String::from("Transform: AWS::Serverless-2016-10-31\nResources:\n");
-    for index in 0..40 {
-        template.push_str(&format!(
-            "  F{index}:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: src\n      Handler: app.handler\n      Runtime: python3.13\n      Environment: {{Variables: {{NEXT: !Sub '${{AWS::StackName}}-{index}'}}}}\n"
-        ));
-    }
-    let project = good();
-    project.write("template.yaml", template);
-    let begin = Instant::now();
-    let _ = project.samara(["validate"]).run().expect(0);
-    // An unoptimised build on a busy machine; the release figure is in benches/.
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-}
-
 /// Published templates that SAM's own transform takes: what is said against the few must be true.
 #[test]
 fn templates_that_sam_takes_get_no_false_error() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::content::{Content, Seen};
 use super::super::names::{RevisionId, Time, Weight};
 use super::super::state::{
-    Conflict, HEARTBEAT, Happening, LOOK_EVERY, Phase, Purpose, Reading, State, Stop, Why, WriteTrouble,
+    Conflict, HEARTBEAT, Happening, LOOK_EVERY, Mutation, Phase, Purpose, Reading, State, Stop, Why, WriteTrouble,
 };
 
 /// How often deployments, stack and aliases are looked at.
@@ -472,6 +472,7 @@ impl Watch {
     /// Stops what still moves, waits until nothing does, then leaves each alias whole on its old
     /// version.
     fn go_back(&mut self, seen: &Observation, actions: &mut Vec<Action>) {
+        let mistake = self.state.live.mutation;
         let mut moves = false;
         for (index, deployed) in seen.deployments.iter().enumerate() {
             match deployed {
@@ -480,6 +481,7 @@ impl Watch {
                     let now = self.now;
                     let Some(asked) = self.asked.get_mut(index) else { continue };
                     let may = match *asked {
+                        _ if mistake == Some(Mutation::ForgetStop) => false,
                         Asked::No => true,
                         Asked::NotBefore(time) => now >= time,
                         Asked::Asking | Asked::Yes => false,
@@ -493,8 +495,8 @@ impl Watch {
                 Deployed::Succeeded => {}
             }
         }
-        let Stack::Idle { .. } = seen.stack else { return };
-        if !moves && !self.writing_alias {
+        moves |= seen.stack == Stack::Busy;
+        if (!moves || mistake == Some(Mutation::MendEarly)) && !self.writing_alias {
             self.mend(seen, actions);
         }
     }
@@ -509,7 +511,7 @@ impl Watch {
             }
             let ours = [plan.old.to_string(), plan.new.to_string()];
             let is_ours = ours.contains(&content.version) && content.weights.keys().all(|name| ours.contains(name));
-            if !is_ours {
+            if !is_ours && self.state.live.mutation != Some(Mutation::MendOverStrangers) {
                 return self.conflict(index, Some(content));
             }
             self.state.tell(Happening::Intent { alias: index, content: plan.before() });

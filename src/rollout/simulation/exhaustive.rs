@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::Failure;
 use super::Report;
 use super::fault::{Deed, Fault, Injection, Moment, Service, Signal};
-use super::scenario::{Conditions, Scenario, Setting, SettleFate};
+use super::scenario::{Conditions, GOOD_UPDATE, HookFate, Scenario, Setting, SettleFate, UpdateFate};
 use super::trial::run;
 use crate::rollout::names::Weight;
 use crate::rollout::state::{Mutation, Purpose};
@@ -34,6 +34,27 @@ pub fn plans(aliases: usize) -> Vec<Scenario> {
     plans
 }
 
+/// The same where CodeDeploy moves the alias, in the ways that its update can go.
+pub fn updates() -> Vec<Scenario> {
+    let fates = [
+        GOOD_UPDATE,
+        UpdateFate { hook: HookFate::FailsAfter, rolls_back: false, ..GOOD_UPDATE },
+        UpdateFate { rolls_back: false, puts_back: false, ..GOOD_UPDATE },
+        UpdateFate { stack_fails: true, ..GOOD_UPDATE },
+        UpdateFate { provisioned: Some((30, false)), rolls_back: false, puts_back: false, ..GOOD_UPDATE },
+    ];
+    let mut plans = Vec::new();
+    for strategy in ["AllAtOnce", "canary:10%:1m", "linear:40%:1m"] {
+        for fate in fates {
+            for new_errors in [vec![], vec![500]] {
+                let conditions = Conditions { update: Some(fate), new_errors, ..Conditions::default() };
+                plans.push(Scenario { conditions, ..Scenario::calm(&[strategy]) });
+            }
+        }
+    }
+    plans
+}
+
 /// Every way to die at a call.
 pub const CRASHES: [Fault; 3] = [Fault::Dies(Moment::Before), Fault::Dies(Moment::Sent), Fault::Dies(Moment::After)];
 
@@ -51,6 +72,7 @@ pub fn faults() -> Vec<Fault> {
         Fault::Outage(Service::Lambda, 60),
         Fault::Outage(Service::S3, 200),
         Fault::Outage(Service::CloudWatch, 500),
+        Fault::Outage(Service::CodeDeploy, 90),
         Fault::Outage(Service::AllButLambda, 700),
     ];
     faults.extend(CRASHES);
@@ -80,6 +102,7 @@ pub fn faults() -> Vec<Fault> {
         Deed::DeletesNew,
         Deed::DeletesOld,
         Deed::DeletesJournal,
+        Deed::StopsDeployment,
     ];
     for deed in deeds {
         faults.extend(Moment::ALL.map(|moment| Fault::Person(moment, deed, 0)));

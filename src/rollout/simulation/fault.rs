@@ -72,6 +72,8 @@ pub enum Service {
     S3,
     /// Metrics and alarms.
     CloudWatch,
+    /// Deployments and the stack.
+    CodeDeploy,
     /// Everything but Lambda.
     AllButLambda,
 }
@@ -118,6 +120,8 @@ pub enum Deed {
     DeletesOld,
     /// Deletes the journal's object.
     DeletesJournal,
+    /// Stops CodeDeploy's deployment.
+    StopsDeployment,
 }
 
 impl Fault {

@@ -14,7 +14,7 @@ pub enum Who {
     Process(usize),
     /// Somebody at the console.
     Person,
-    /// A stack update.
+    /// A stack update, and what CodeDeploy does in it.
     Stack,
 }
 
@@ -115,6 +115,12 @@ pub enum Happened {
     Hooked(usize, bool),
     /// The stack was updated to settle, and how it went.
     Settled(bool),
+    /// Somebody asked CodeDeploy to stop the deployment.
+    StopAsked,
+    /// CodeDeploy's deployment is over, and whether it did what it was to do.
+    DeploymentOver(bool),
+    /// The stack is idle: nothing moves by itself any more.
+    Rests,
 }
 
 /// The history as text, a line each.
@@ -170,6 +176,9 @@ impl Happened {
             Self::JournalGone => "the journal is gone".to_owned(),
             Self::Told(signal) => format!("is told {signal:?}"),
             Self::Hooked(hook, well) => format!("hook {hook}: {}", if *well { "passed" } else { "failed" }),
+            Self::StopAsked => "asks CodeDeploy to stop".to_owned(),
+            Self::DeploymentOver(well) => format!("the deployment is over: {}", if *well { "done" } else { "failed" }),
+            Self::Rests => "the stack is idle".to_owned(),
             Self::Settled(well) => format!("settle: {}", if *well { "done" } else { "failed" }),
         }
     }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod exhaustive;
 pub mod fault;
 pub mod history;
+pub mod machine;
 pub mod process;
 pub mod random;
 pub mod run;
@@ -20,6 +21,7 @@ pub mod setting;
 mod tests;
 pub mod traffic;
 pub mod trial;
+pub mod watched;
 pub mod way_back;
 pub mod world;
 

@@ -6,17 +6,17 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fault::{Deed, Fault, Injection, Moment, Signal};
+use super::fault::{Deed, Fault, Injection, Moment, Service};
 use super::history::{Happened, Who};
+use super::machine::{Ask, Machine, Told};
 use super::process::{PATIENCE_S, Process};
 use super::scenario::{Scenario, small_dice};
 use super::setting;
-use super::world::{ALARM, Put, World};
-use crate::rollout::analysis::alarms::{AlarmReading, AlarmState};
+use super::world::{Put, World};
 use crate::rollout::journal::{self, Object, Record};
 use crate::rollout::names::Time;
-use crate::rollout::plan::Plan;
-use crate::rollout::state::{Action, Event, Mutation, Phase, Purpose, State, Stop, What, Why, WriteTrouble, step};
+use crate::rollout::plan::{Engine, Plan};
+use crate::rollout::state::{Mutation, Phase, Purpose, State, Stop, WriteTrouble};
 
 /// How often time is told to a machine: often enough for its heartbeat.
 const TICK: Duration = Duration::from_secs(5);
@@ -27,11 +27,11 @@ const MOST_CALLS: usize = 8000;
 
 /// A run under way.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct Run<M: Machine> {
     /// The world.
     pub world: World,
     /// Everybody who ever drove.
-    pub processes: Vec<Process>,
+    pub processes: Vec<Process<M>>,
     /// Calls made so far.
     pub calls: usize,
     /// Faults that happened so far.
@@ -41,7 +41,7 @@ pub struct Run {
     plan: Arc<Plan>,
     injections: Arc<[Injection]>,
     calm: bool,
-    queue: BinaryHeap<Reverse<Pending>>,
+    queue: BinaryHeap<Reverse<Pending<M>>>,
     order: u64,
     nonces: u64,
     seed: u64,
@@ -50,18 +50,18 @@ pub struct Run {
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
-struct Pending {
+struct Pending<M: Machine> {
     at: Time,
     order: u64,
-    what: Coming,
+    what: Coming<M>,
 }
 
 #[derive(Clone, Debug)]
-enum Coming {
+enum Coming<M: Machine> {
     /// A call arrives.
-    Arrives(Box<Call>),
+    Arrives(Box<Call<M>>),
     /// An answer, or something that the process is told.
-    Hears(usize, Box<What>),
+    Hears(usize, Box<M::What>),
     Tick(usize, u64),
     Wakes(usize),
     Person(Deed, usize),
@@ -70,9 +70,9 @@ enum Coming {
 
 /// A call on its way.
 #[derive(Clone, Debug)]
-struct Call {
+struct Call<M: Machine> {
     process: usize,
-    action: Action,
+    action: M::Action,
     /// The state when it was made: what a journal write says.
     state: Option<Arc<State>>,
     /// The tag of the journal that it is written over, as its process knew it then.
@@ -101,27 +101,27 @@ enum Refusal {
     NoAnswer,
 }
 
-impl PartialEq for Pending {
+impl<M: Machine> PartialEq for Pending<M> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Pending {}
+impl<M: Machine> Eq for Pending<M> {}
 
-impl PartialOrd for Pending {
+impl<M: Machine> PartialOrd for Pending<M> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Pending {
+impl<M: Machine> Ord for Pending<M> {
     fn cmp(&self, other: &Self) -> Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }
 }
 
-impl Run {
+impl<M: Machine> Run<M> {
     /// A run of this scenario, with its first process about to begin.
     pub fn new(scenario: &Scenario) -> Self {
         let plan = setting::plan(scenario);
@@ -160,10 +160,11 @@ impl Run {
         let deadline = self.world.now + LONGEST;
         let most = self.calls + MOST_CALLS;
         while let Some(Reverse(pending)) = self.queue.pop() {
-            self.world.now = self.world.now.max(pending.at);
+            self.world.passes(pending.at);
             if self.world.now > deadline || self.calls > most {
                 let driver = self.processes.iter().rposition(|process| process.alive);
-                let phase = driver.and_then(|index| self.processes[index].state.as_ref()).map(|state| &state.phase);
+                let phase = driver.and_then(|index| self.processes[index].machine.as_ref());
+                let phase = phase.map(|machine| &machine.state().phase);
                 self.impossible.get_or_insert(format!("4: it never ends: {phase:?}"));
                 return;
             }
@@ -178,7 +179,7 @@ impl Run {
 
     /// Another process takes over what the journal says. Its number; `None` when there is none.
     pub fn take_over(&mut self, purpose: Purpose) -> Option<usize> {
-        if self.world.is_out(super::fault::Service::S3) {
+        if self.world.is_out(Service::S3) || !M::takes(purpose) {
             return None;
         }
         let object = self.world.journal.clone()?;
@@ -191,7 +192,7 @@ impl Run {
                 return None;
             }
         };
-        Some(self.begin(state, Some(object.etag), Some(purpose), What::TakeOver(purpose)))
+        self.begin(M::of(state), Some(object.etag), Some(purpose), Told::TakeOver(purpose))
     }
 
     /// As it is written, and as it is read.
@@ -213,30 +214,31 @@ impl Run {
     }
 
     fn start(&mut self) {
-        let Some(state) = setting::state(&self.plan, &self.world) else { return };
-        self.begin(state, None, None, What::Begin);
+        let Some(machine) = M::new(&self.plan, &self.world) else { return };
+        self.begin(machine, None, None, Told::Begin);
     }
 
-    fn begin(&mut self, mut state: State, etag: Option<u64>, purpose: Option<Purpose>, first: What) -> usize {
+    fn begin(&mut self, mut machine: M, etag: Option<u64>, purpose: Option<Purpose>, first: Told) -> Option<usize> {
         let number = self.processes.len();
-        state.live.mutation = self.mutation;
+        let first = M::word(first)?;
+        machine.mistake(self.mutation);
         let offset_ms = i64::try_from(small_dice(self.seed, 3, number as u64, 10_000)).unwrap_or(0) - 5000;
-        self.processes.push(Process::new(state, etag, offset_ms));
+        self.processes.push(Process::new(machine, etag, offset_ms));
         self.world.note(Who::Process(number), Happened::Came(purpose));
         self.schedule(Duration::ZERO, Coming::Hears(number, Box::new(first)));
-        number
+        Some(number)
     }
 
-    fn schedule(&mut self, after: Duration, what: Coming) {
+    fn schedule(&mut self, after: Duration, what: Coming<M>) {
         self.order += 1;
         self.queue.push(Reverse(Pending { at: self.world.now + after, order: self.order, what }));
     }
 
-    fn happens(&mut self, what: Coming) {
+    fn happens(&mut self, what: Coming<M>) {
         match what {
             Coming::Arrives(call) => self.arrives(*call),
             Coming::Hears(process, what) => self.hears(process, *what),
-            Coming::Tick(process, tick) if self.processes[process].tick == tick => self.hears(process, What::Tick),
+            Coming::Tick(process, tick) if self.processes[process].tick == tick => self.ticks(process),
             Coming::Tick(..) => {}
             Coming::Wakes(process) => self.wakes(process),
             Coming::Person(deed, alias) => self.world.person(deed, alias),
@@ -244,29 +246,35 @@ impl Run {
         }
     }
 
-    fn hears(&mut self, index: usize, what: What) {
+    fn ticks(&mut self, index: usize) {
+        if self.processes[index].asleep.is_none()
+            && let Some(tick) = M::word(Told::Tick)
+        {
+            self.hears(index, tick);
+        }
+    }
+
+    fn hears(&mut self, index: usize, what: M::What) {
         let process = &mut self.processes[index];
         if !process.alive {
             return;
         }
         if process.asleep.is_some() {
-            if what != What::Tick {
-                process.mailbox.push(what);
-            }
+            process.mailbox.push(what);
             return;
         }
-        self.write_down(index, &what);
+        M::write_down(&mut self.world, Who::Process(index), &what);
         let process = &mut self.processes[index];
         let at = Time(self.world.now.0 + process.offset_ms);
-        let Some(state) = process.state.take() else { return };
-        let (state, actions) = step(state, Event { at, what });
-        let stop = state.live.stop.clone();
-        process.state = Some(state);
+        let Some(machine) = process.machine.take() else { return };
+        let (machine, actions) = machine.step(at, what);
+        let stop = machine.stop();
+        process.machine = Some(machine);
         process.tick += 1;
         let tick = process.tick;
         if let Some(stop) = stop {
             process.alive = false;
-            let how = format!("{stop:?}, {:?}", process.state.as_ref().map(|state| &state.phase));
+            let how = format!("{stop:?}, {:?}", process.machine.as_ref().map(|machine| &machine.state().phase));
             process.stop = Some(stop);
             self.world.note(Who::Process(index), Happened::Ended(how));
             return;
@@ -284,29 +292,6 @@ impl Run {
         }
     }
 
-    /// What a process hears is part of the history where a checker needs it.
-    fn write_down(&mut self, index: usize, what: &What) {
-        let who = Who::Process(index);
-        match what {
-            What::Looked(answer) => {
-                let reading =
-                    |wanted: AlarmState| move |reading: &AlarmReading| reading.name == ALARM && reading.state == wanted;
-                let alarms = answer.as_ref().map(|reading| reading.alarms.as_slice()).unwrap_or_default();
-                let good = answer.is_ok() && !alarms.iter().any(reading(AlarmState::Missing));
-                let alarm = alarms.iter().any(reading(AlarmState::Alarm));
-                self.world.note(who, Happened::Looked { good, alarm });
-            }
-            What::Back(Why::TimedOut) => self.world.note(who, Happened::Told(Signal::TimedOut)),
-            What::Back(_) => self.world.note(who, Happened::Told(Signal::Back)),
-            What::Hold => self.world.note(who, Happened::Told(Signal::Hold)),
-            What::Pause => self.world.note(who, Happened::Told(Signal::Pause)),
-            What::Promote => self.world.note(who, Happened::Told(Signal::Promote)),
-            What::PromoteFully => self.world.note(who, Happened::Told(Signal::PromoteFully)),
-            What::Leave => self.world.note(who, Happened::Told(Signal::Leave)),
-            other => setting::write_down(&mut self.world, who, other),
-        }
-    }
-
     fn wakes(&mut self, index: usize) {
         let process = &mut self.processes[index];
         if process.asleep.is_some_and(|until| until <= self.world.now) {
@@ -318,7 +303,7 @@ impl Run {
             for what in mailbox {
                 self.hears(index, what);
             }
-            self.hears(index, What::Tick);
+            self.ticks(index);
         }
     }
 
@@ -338,15 +323,16 @@ impl Run {
         }
     }
 
-    fn make(&mut self, process: usize, action: Action) -> Call {
+    fn make(&mut self, process: usize, action: M::Action) -> Call<M> {
         self.nonces += 1;
-        let writes = matches!(action, Action::WriteJournal(..) | Action::Retire);
-        let state = self.processes[process].state.as_ref().filter(|_| writes).map(|state| Arc::new(state.clone()));
+        let writes = matches!(M::asks(&action), Ask::Journal(_) | Ask::Retire);
+        let machine = self.processes[process].machine.as_ref().filter(|_| writes);
+        let state = machine.map(|machine| Arc::new(machine.state().clone()));
         let over = self.processes[process].etag;
         Call { process, action, state, over, nonce: self.nonces, fate: Fate::default() }
     }
 
-    fn call_when_awake(&mut self, index: usize, action: Action) {
+    fn call_when_awake(&mut self, index: usize, action: M::Action) {
         let left = self.processes[index].asleep.map_or(Duration::ZERO, |until| until.since(self.world.now));
         let call = self.make(index, action);
         self.note_sent(&call);
@@ -358,11 +344,11 @@ impl Run {
     }
 
     /// A process makes a call, and something may go wrong with it.
-    fn call(&mut self, index: usize, action: Action) {
+    fn call(&mut self, index: usize, action: M::Action) {
         let number = self.calls;
         self.calls += 1;
         let mut latency = self.latency();
-        if matches!(action, Action::Settle) {
+        if M::asks(&action) == Ask::Settle {
             latency *= 100;
         }
         let mut call = self.make(index, action);
@@ -406,7 +392,9 @@ impl Run {
                         }
                     }
                     Fault::Told(signal) => {
-                        self.schedule(latency / 3, Coming::Hears(index, Box::new(told(signal))));
+                        if let Some(what) = M::word(Told::Signal(signal)) {
+                            self.schedule(latency / 3, Coming::Hears(index, Box::new(what)));
+                        }
                     }
                     Fault::Clock(by_s) => self.processes[index].offset_ms += i64::from(by_s) * 1000,
                     Fault::Person(Moment::Before, deed, alias) => self.world.person(deed, alias.into()),
@@ -424,7 +412,7 @@ impl Run {
         let gives_up = call.fate.unanswered || !arrives;
         if gives_up && !dies_now {
             self.keep_nonce(&call);
-            let what = failed(&call.action, Refusal::NoAnswer);
+            let what = Self::failed(&call.action, Refusal::NoAnswer);
             self.schedule(Duration::from_secs(PATIENCE_S), Coming::Hears(index, Box::new(what)));
         }
         if arrives {
@@ -435,31 +423,37 @@ impl Run {
         }
     }
 
-    fn keep_nonce(&mut self, call: &Call) {
-        if matches!(call.action, Action::WriteJournal(..)) {
+    fn keep_nonce(&mut self, call: &Call<M>) {
+        if matches!(M::asks(&call.action), Ask::Journal(_)) {
             self.processes[call.process].unanswered.push(call.nonce);
         }
     }
 
-    fn note_sent(&mut self, call: &Call) {
-        if let Some((alias, content)) = setting::written(&call.action) {
+    fn note_sent(&mut self, call: &Call<M>) {
+        if let Some((alias, content)) = M::writes(&call.action) {
             let told = self.world.was_told(alias, content);
             let what = Happened::Sent { alias, content: content.clone(), told };
             self.world.note(Who::Process(call.process), what);
         }
     }
 
-    fn arrives(&mut self, call: Call) {
+    fn arrives(&mut self, call: Call<M>) {
         let fate = call.fate;
-        let out = self.world.is_out(setting::service(&call.action));
+        let asks = M::asks(&call.action);
+        let out = self.world.is_out(match asks {
+            Ask::Journal(_) | Ask::Retire => Service::S3,
+            // A stack update that cannot be reached is tried again until it can: it only takes longer.
+            Ask::Settle => Service::Lambda,
+            Ask::Of(service) => service,
+        });
         let answer = match fate.refused {
-            Some(refusal) => failed(&call.action, refusal),
+            Some(refusal) => Self::failed(&call.action, refusal),
             None if out => {
                 self.keep_nonce(&call);
-                failed(&call.action, Refusal::NoAnswer)
+                Self::failed(&call.action, Refusal::NoAnswer)
             }
             None => {
-                if fate.twice && !matches!(call.action, Action::Settle | Action::Retire) {
+                if fate.twice && !matches!(asks, Ask::Settle | Ask::Retire) {
                     self.perform(&call);
                 }
                 self.perform(&call)
@@ -481,19 +475,35 @@ impl Run {
     }
 
     /// It takes effect. The answer is what the driver makes of AWS's.
-    fn perform(&mut self, call: &Call) -> What {
-        match (&call.action, &call.state) {
-            (Action::WriteJournal(seq), Some(state)) => self.write_journal(call, *seq, state),
-            (Action::Retire, Some(state)) => {
+    fn perform(&mut self, call: &Call<M>) -> M::What {
+        let told = match (M::asks(&call.action), &call.state) {
+            (Ask::Journal(seq), Some(state)) => self.write_journal(call, seq, state),
+            (Ask::Retire, Some(state)) => {
                 self.world.retire(Who::Process(call.process), call.over, Arc::clone(state));
-                What::Retired
+                Told::Retired
             }
-            _ => setting::perform(&mut self.world, call.process, &call.action),
-        }
+            _ => return M::perform(&mut self.world, call.process, &call.action),
+        };
+        M::word(told).unwrap_or_else(|| Self::failed(&call.action, Refusal::NoAnswer))
+    }
+
+    /// What the driver makes of a call that did not work.
+    fn failed(action: &M::Action, refusal: Refusal) -> M::What {
+        let error = match refusal {
+            Refusal::Throttled => "429",
+            Refusal::Denied => "403",
+            Refusal::NoAnswer => "no answer",
+        };
+        let trouble = match refusal {
+            Refusal::Throttled => WriteTrouble::Busy,
+            Refusal::Denied => WriteTrouble::Denied(error.to_owned()),
+            Refusal::NoAnswer => WriteTrouble::Unknown,
+        };
+        M::failed(action, error.to_owned(), trouble)
     }
 
     /// As the store has it: a 412 is read back, and an own nonce is a success.
-    fn write_journal(&mut self, call: &Call, seq: u64, state: &Arc<State>) -> What {
+    fn write_journal(&mut self, call: &Call<M>, seq: u64, state: &Arc<State>) -> Told {
         let who = Who::Process(call.process);
         let mut over = call.over;
         for _ in 0..2 {
@@ -504,15 +514,15 @@ impl Run {
                         process.etag = Some(etag);
                         process.unanswered.clear();
                     }
-                    return What::Journalled(seq);
+                    return Told::Journalled(seq);
                 }
-                Put::Gone => return What::JournalGone,
+                Put::Gone => return Told::JournalGone,
                 Put::Refused => {
-                    let Some(object) = &self.world.journal else { return What::JournalGone };
+                    let Some(object) = &self.world.journal else { return Told::JournalGone };
                     let process = &mut self.processes[call.process];
                     if object.nonce == call.nonce {
                         process.etag = Some(object.etag);
-                        return What::Journalled(seq);
+                        return Told::Journalled(seq);
                     }
                     // A caller that is not there any more reads nothing back.
                     if call.fate.unanswered || !process.unanswered.contains(&object.nonce) {
@@ -524,42 +534,29 @@ impl Run {
                 }
             }
         }
-        {
-            let paused =
-                self.world.journal.as_ref().is_some_and(|object| matches!(object.state.phase, Phase::Paused { .. }));
-            What::JournalLost { holder: "another".to_owned(), paused }
-        }
+        let paused =
+            self.world.journal.as_ref().is_some_and(|object| matches!(object.state.phase, Phase::Paused { .. }));
+        Told::JournalLost { paused }
+    }
+
+    /// Whether CodeDeploy moves the alias.
+    pub fn is_watched(&self) -> bool {
+        self.plan.engine == Engine::CodeDeploy
+    }
+
+    /// Whether CodeDeploy moves the alias, and nobody watches it: there has never been a journal.
+    pub fn is_left_to_aws(&self) -> bool {
+        let journalled = self.world.lines.iter().any(|line| matches!(line.what, Happened::Journalled { .. }));
+        self.is_watched() && !journalled
+    }
+
+    /// Whatever AWS still does by itself comes to its end.
+    pub fn rest(&mut self) {
+        self.world.passes(self.world.now + LONGEST);
     }
 
     /// How the newest process ended.
     pub fn last_stop(&self) -> Option<&Stop> {
         self.processes.last().and_then(|process| process.stop.as_ref())
     }
-}
-
-fn told(signal: Signal) -> What {
-    match signal {
-        Signal::Back => What::Back(Why::Interrupted),
-        Signal::TimedOut => What::Back(Why::TimedOut),
-        Signal::Hold => What::Hold,
-        Signal::Pause => What::Pause,
-        Signal::Promote => What::Promote,
-        Signal::PromoteFully => What::PromoteFully,
-        Signal::Leave => What::Leave,
-    }
-}
-
-/// What the driver makes of a call that did not work.
-fn failed(action: &Action, refusal: Refusal) -> What {
-    let error = || match refusal {
-        Refusal::Throttled => "429".to_owned(),
-        Refusal::Denied => "403".to_owned(),
-        Refusal::NoAnswer => "no answer".to_owned(),
-    };
-    let trouble = || match refusal {
-        Refusal::Throttled => WriteTrouble::Busy,
-        Refusal::Denied => WriteTrouble::Denied(error()),
-        Refusal::NoAnswer => WriteTrouble::Unknown,
-    };
-    setting::failed(action, error(), trouble())
 }

@@ -76,7 +76,54 @@ pub struct Conditions {
     pub hook_fails: bool,
     /// What becomes of a settle.
     pub settle: SettleFate,
+    /// The stack update in which CodeDeploy moves the alias; `None` where samara moves it.
+    pub update: Option<UpdateFate>,
 }
+
+/// How a stack update goes in which CodeDeploy moves the alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpdateFate {
+    /// The hook before the traffic takes so long.
+    pub before_s: u64,
+    /// The hook after it.
+    pub after_s: u64,
+    /// What the hooks say.
+    pub hook: HookFate,
+    /// Whether a deployment that failed or was stopped is rolled back by another one; else the alias stays
+    /// as it is.
+    pub rolls_back: bool,
+    /// Whether CloudFormation writes the alias when it undoes the update.
+    pub puts_back: bool,
+    /// Whether something else of the stack fails when the deployment has succeeded.
+    pub stack_fails: bool,
+    /// Provisioned concurrency is allocated for so many seconds, and whether it can be had.
+    pub provisioned: Option<(u64, bool)>,
+    /// Whether CodeDeploy watches the alarm, too.
+    pub has_alarm: bool,
+}
+
+/// What CodeDeploy's hooks say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookFate {
+    /// Both pass.
+    Pass,
+    /// The one before the traffic fails.
+    FailsBefore,
+    /// The one after it fails.
+    FailsAfter,
+}
+
+/// In which everything works.
+pub const GOOD_UPDATE: UpdateFate = UpdateFate {
+    before_s: 5,
+    after_s: 5,
+    hook: HookFate::Pass,
+    rolls_back: true,
+    puts_back: true,
+    stack_fails: false,
+    provisioned: None,
+    has_alarm: false,
+};
 
 /// What becomes of the first settle. Later ones work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +183,7 @@ impl Default for Conditions {
             fails_to_start: false,
             hook_fails: false,
             settle: SettleFate::Works,
+            update: None,
         }
     }
 }
@@ -153,7 +201,12 @@ impl Scenario {
         let setting = dice.setting();
         let conditions = dice.conditions(&setting);
         let injections = dice.injections(&setting);
-        Self { seed, setting, conditions, injections, mutation: None }
+        let mut scenario = Self { seed, setting, conditions, injections, mutation: None };
+        // Last: what is drawn before stays what it was.
+        if dice.one_in(5) {
+            dice.update(&mut scenario);
+        }
+        scenario
     }
 
     /// Smaller scenarios, those that leave out most first.
@@ -194,7 +247,8 @@ impl Scenario {
             }
         }
         offer(&|it| it.setting = Setting { strategies: it.setting.strategies.clone(), ..Setting::default() });
-        offer(&|it| it.conditions = Conditions::default());
+        offer(&|it| it.conditions = Conditions { update: it.conditions.update, ..Conditions::default() });
+        offer(&|it| it.conditions.update = it.conditions.update.map(|_| GOOD_UPDATE));
         offer(&|it| it.setting.settles = false);
         offer(&|it| it.setting.hooks.clear());
         offer(&|it| it.setting.warm_up = false);
@@ -270,7 +324,45 @@ impl Dice {
             fails_to_start: self.one_in(40),
             hook_fails: self.one_in(6),
             settle: if self.one_in(2) { SettleFate::Works } else { self.of(&fates) },
+            update: None,
         }
+    }
+
+    /// CodeDeploy moves the alias, by what it can be told; a person may stop it.
+    fn update(&mut self, scenario: &mut Scenario) {
+        scenario.setting = Setting {
+            strategies: vec![self.of(&["AllAtOnce", "canary:10%:1m", "linear:40%:1m", "canary:33.25%:2m"])],
+            outage_s: scenario.setting.outage_s,
+            on_outage: scenario.setting.on_outage,
+            observe_only: scenario.setting.observe_only,
+            ..Setting::default()
+        };
+        let hook =
+            if self.one_in(4) { self.of(&[HookFate::FailsBefore, HookFate::FailsAfter]) } else { HookFate::Pass };
+        scenario.conditions.update = Some(UpdateFate {
+            before_s: self.of(&[0, 5, 60]),
+            after_s: self.of(&[0, 5, 60]),
+            hook,
+            rolls_back: self.one_in(2),
+            puts_back: self.one_in(2),
+            stack_fails: self.one_in(6),
+            provisioned: if self.one_in(3) { Some((self.of(&[20, 90]), !self.one_in(3))) } else { None },
+            has_alarm: self.one_in(2),
+        });
+        let most = 80;
+        if self.one_in(6) {
+            let fault = Fault::Person(self.of(&Moment::ALL), Deed::StopsDeployment, 0);
+            scenario.injections.push(Injection { call: self.0.random_range(0..most), fault });
+        }
+        if self.one_in(6) {
+            let fault = Fault::Outage(Service::CodeDeploy, self.of(&[15, 60, 200]));
+            scenario.injections.push(Injection { call: self.0.random_range(0..most), fault });
+        }
+        // The calls of these are fewer.
+        for injection in &mut scenario.injections {
+            injection.call %= most;
+        }
+        scenario.injections.sort_by_key(|injection| injection.call);
     }
 
     fn injections(&mut self, setting: &Setting) -> Vec<Injection> {

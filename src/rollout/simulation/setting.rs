@@ -1,8 +1,9 @@
 //! Between the simulation's words and the machine's: plans from settings, actions as calls to the
 //! world, and what a checker needs to know of a journal.
 
-use super::fault::Service;
+use super::fault::{Service, Signal};
 use super::history::{Happened, Who};
+use super::machine::{Ask, Machine, Told, looked};
 use super::scenario::Scenario;
 use super::world::{ALARM, World};
 use crate::rollout::analysis::{ALPHA, Baseline, Criteria};
@@ -10,7 +11,8 @@ use crate::rollout::content::Content;
 use crate::rollout::names::{AliasId, Time, Version};
 use crate::rollout::plan::{AliasPlan, Engine, Hook, HookKind, HookTime, Plan, SettlePlan, WarmUp};
 use crate::rollout::state::{
-    Action, AliasReading, Happening, Readiness, Reading, State, Task, TaskTrouble, What, Why, WriteTrouble,
+    Action, AliasReading, Event, Happening, Mutation, Purpose, Readiness, Reading, State, Stop, Task, TaskTrouble,
+    What, Why, WriteTrouble, step,
 };
 
 /// Functions of the set, in their order; no scenario has more aliases.
@@ -34,7 +36,7 @@ pub fn plan(scenario: &Scenario) -> Plan {
         what: HookKind::Function { name: "check".to_owned() },
     });
     Plan {
-        engine: Engine::Alias,
+        engine: if scenario.conditions.update.is_some() { Engine::CodeDeploy } else { Engine::Alias },
         aliases: aliases.collect(),
         alarms: vec![ALARM.to_owned()],
         ignored_alarms: Vec::new(),
@@ -92,90 +94,142 @@ pub fn worse(state: &State) -> Option<usize> {
     })
 }
 
-/// A rollout that is about to begin; `None` where the preflight would refuse.
-pub fn state(plan: &Plan, world: &World) -> Option<State> {
-    let seen: Option<Vec<_>> = (0..plan.aliases.len()).map(|alias| world.get_alias(alias)).collect();
-    let seen = seen?;
-    let whole = seen.iter().zip(&plan.aliases).all(|(seen, alias)| seen.content == Content::whole(alias.old));
-    whole.then(|| State::new(plan.clone(), seen))
-}
+impl Machine for State {
+    type What = What;
+    type Action = Action;
 
-/// Which alias an action writes, and what.
-pub fn written(action: &Action) -> Option<(usize, &Content)> {
-    match action {
-        Action::WriteAlias { alias, content, .. } => Some((*alias, content)),
-        _ => None,
+    fn new(plan: &Plan, world: &World) -> Option<Self> {
+        let seen: Option<Vec<_>> = (0..plan.aliases.len()).map(|alias| world.get_alias(alias)).collect();
+        let seen = seen?;
+        let whole = seen.iter().zip(&plan.aliases).all(|(seen, alias)| seen.content == Content::whole(alias.old));
+        whole.then(|| Self::new(plan.clone(), seen))
+    }
+
+    fn of(state: State) -> Self {
+        state
+    }
+
+    fn state(&self) -> &State {
+        self
+    }
+
+    fn mistake(&mut self, mutation: Option<Mutation>) {
+        self.live.mutation = mutation;
+    }
+
+    fn stop(&self) -> Option<Stop> {
+        self.live.stop.clone()
+    }
+
+    fn step(self, at: Time, what: What) -> (Self, Vec<Action>) {
+        step(self, Event { at, what })
+    }
+
+    fn word(told: Told) -> Option<What> {
+        Some(match told {
+            Told::Begin => What::Begin,
+            Told::TakeOver(purpose) => What::TakeOver(purpose),
+            Told::Tick => What::Tick,
+            Told::Signal(Signal::Back) => What::Back(Why::Interrupted),
+            Told::Signal(Signal::TimedOut) => What::Back(Why::TimedOut),
+            Told::Signal(Signal::Hold) => What::Hold,
+            Told::Signal(Signal::Pause) => What::Pause,
+            Told::Signal(Signal::Promote) => What::Promote,
+            Told::Signal(Signal::PromoteFully) => What::PromoteFully,
+            Told::Signal(Signal::Leave) => What::Leave,
+            Told::Journalled(seq) => What::Journalled(seq),
+            Told::JournalLost { paused } => What::JournalLost { holder: "another".to_owned(), paused },
+            Told::JournalGone => What::JournalGone,
+            Told::Retired => What::Retired,
+        })
+    }
+
+    fn takes(_: Purpose) -> bool {
+        true
+    }
+
+    fn asks(action: &Action) -> Ask {
+        match action {
+            Action::WriteJournal(seq) => Ask::Journal(*seq),
+            Action::Retire => Ask::Retire,
+            Action::Settle => Ask::Settle,
+            Action::Look { .. } => Ask::Of(Service::CloudWatch),
+            Action::ReadAlias { .. } | Action::WriteAlias { .. } | Action::CheckVersion { .. } | Action::Perform(_) => {
+                Ask::Of(Service::Lambda)
+            }
+        }
+    }
+
+    fn writes(action: &Action) -> Option<(usize, &Content)> {
+        match action {
+            Action::WriteAlias { alias, content, .. } => Some((*alias, content)),
+            _ => None,
+        }
+    }
+
+    fn perform(world: &mut World, process: usize, action: &Action) -> What {
+        let who = Who::Process(process);
+        match action {
+            Action::ReadAlias { alias, ticket } => What::AliasRead(*alias, *ticket, Ok(world.get_alias(*alias))),
+            Action::WriteAlias { alias, expect, content } => {
+                What::AliasWritten(*alias, world.update_alias(*alias, expect, content, who))
+            }
+            Action::CheckVersion { alias } => What::VersionIs(*alias, world.readiness(*alias)),
+            Action::Look { from, .. } => What::Looked(Ok(reading(world, *from))),
+            Action::Perform(task @ Task::WarmUp(_)) => What::Performed(*task, Ok(())),
+            Action::Perform(task @ Task::Hook(hook)) => {
+                let well = world.hook(*hook);
+                world.note(who, Happened::Hooked(*hook, well));
+                let answer = if well { Ok(()) } else { Err(TaskTrouble::Failed("wrong answer".to_owned())) };
+                What::Performed(*task, answer)
+            }
+            Action::Settle => What::Settled(world.settle()),
+            Action::WriteJournal(seq) => What::Journalled(*seq),
+            Action::Retire => What::Retired,
+        }
+    }
+
+    fn failed(action: &Action, error: String, trouble: WriteTrouble) -> What {
+        match action {
+            Action::WriteJournal(..) => What::JournalUnreachable,
+            Action::ReadAlias { alias, ticket } => What::AliasRead(*alias, *ticket, Err(error)),
+            Action::WriteAlias { alias, .. } => What::AliasWritten(*alias, Err(trouble)),
+            Action::CheckVersion { alias } => What::VersionIs(*alias, Readiness::Pending),
+            Action::Look { .. } => What::Looked(Err(error)),
+            Action::Perform(task) => What::Performed(*task, Err(TaskTrouble::NotRun(error))),
+            Action::Settle => What::Settled(Err(error)),
+            Action::Retire => What::Retired,
+        }
+    }
+
+    fn write_down(world: &mut World, who: Who, what: &What) {
+        let told = match what {
+            What::Looked(answer) => return looked(world, who, answer),
+            What::AliasRead(alias, _, Ok(found)) => {
+                let content = found.as_ref().map(|seen| seen.content.clone());
+                Happened::Read { alias: *alias, content }
+            }
+            What::AliasWritten(alias, answer) => {
+                let sure = !matches!(answer, Err(WriteTrouble::Unknown | WriteTrouble::Refused));
+                Happened::Answered { alias: *alias, sure }
+            }
+            What::Settled(Err(_)) => Happened::SettleFailed,
+            What::VersionIs(alias, Readiness::Active) => Happened::Active(*alias),
+            What::Back(Why::TimedOut) => Happened::Told(Signal::TimedOut),
+            What::Back(_) => Happened::Told(Signal::Back),
+            What::Hold => Happened::Told(Signal::Hold),
+            What::Pause => Happened::Told(Signal::Pause),
+            What::Promote => Happened::Told(Signal::Promote),
+            What::PromoteFully => Happened::Told(Signal::PromoteFully),
+            What::Leave => Happened::Told(Signal::Leave),
+            _ => return,
+        };
+        world.note(who, told);
     }
 }
 
-/// Whom an action asks.
-pub fn service(action: &Action) -> Service {
-    match action {
-        Action::WriteJournal(..) | Action::Retire => Service::S3,
-        Action::Look { .. } => Service::CloudWatch,
-        // A stack update that cannot be reached is tried again until it can: it only takes longer.
-        Action::ReadAlias { .. }
-        | Action::WriteAlias { .. }
-        | Action::CheckVersion { .. }
-        | Action::Perform(_)
-        | Action::Settle => Service::Lambda,
-    }
-}
-
-/// An action takes effect in the world; the answer is what the driver makes of AWS's.
-pub fn perform(world: &mut World, process: usize, action: &Action) -> What {
-    let who = Who::Process(process);
-    match action {
-        Action::ReadAlias { alias, ticket } => What::AliasRead(*alias, *ticket, Ok(world.get_alias(*alias))),
-        Action::WriteAlias { alias, expect, content } => {
-            What::AliasWritten(*alias, world.update_alias(*alias, expect, content, who))
-        }
-        Action::CheckVersion { alias } => What::VersionIs(*alias, world.readiness(*alias)),
-        Action::Look { from, .. } => {
-            let alias = |index| AliasReading { minutes: world.minutes(index, *from), longest_ms: 900 };
-            let aliases = (0..world.aliases().len()).map(alias).collect();
-            What::Looked(Ok(Reading { aliases, alarms: world.alarms() }))
-        }
-        Action::Perform(task @ Task::WarmUp(_)) => What::Performed(*task, Ok(())),
-        Action::Perform(task @ Task::Hook(hook)) => {
-            let well = world.hook(*hook);
-            world.note(who, Happened::Hooked(*hook, well));
-            let answer = if well { Ok(()) } else { Err(TaskTrouble::Failed("wrong answer".to_owned())) };
-            What::Performed(*task, answer)
-        }
-        Action::Settle => What::Settled(world.settle()),
-        Action::WriteJournal(seq) => What::Journalled(*seq),
-        Action::Retire => What::Retired,
-    }
-}
-
-/// What the driver makes of a call that did not work.
-pub fn failed(action: &Action, error: String, trouble: WriteTrouble) -> What {
-    match action {
-        Action::WriteJournal(..) => What::JournalUnreachable,
-        Action::ReadAlias { alias, ticket } => What::AliasRead(*alias, *ticket, Err(error)),
-        Action::WriteAlias { alias, .. } => What::AliasWritten(*alias, Err(trouble)),
-        Action::CheckVersion { alias } => What::VersionIs(*alias, Readiness::Pending),
-        Action::Look { .. } => What::Looked(Err(error)),
-        Action::Perform(task) => What::Performed(*task, Err(TaskTrouble::NotRun(error))),
-        Action::Settle => What::Settled(Err(error)),
-        Action::Retire => What::Retired,
-    }
-}
-
-/// What a process hears of aliases and versions is part of the history.
-pub fn write_down(world: &mut World, who: Who, what: &What) {
-    match what {
-        What::AliasRead(alias, _, Ok(found)) => {
-            let content = found.as_ref().map(|seen| seen.content.clone());
-            world.note(who, Happened::Read { alias: *alias, content });
-        }
-        What::AliasWritten(alias, answer) => {
-            let sure = !matches!(answer, Err(WriteTrouble::Unknown | WriteTrouble::Refused));
-            world.note(who, Happened::Answered { alias: *alias, sure });
-        }
-        What::Settled(Err(_)) => world.note(who, Happened::SettleFailed),
-        What::VersionIs(alias, Readiness::Active) => world.note(who, Happened::Active(*alias)),
-        _ => {}
-    }
+/// What CloudWatch says of every alias and alarm.
+pub(super) fn reading(world: &World, from: i64) -> Reading {
+    let alias = |index| AliasReading { minutes: world.minutes(index, from), longest_ms: 900 };
+    Reading { aliases: (0..world.aliases().len()).map(alias).collect(), alarms: world.alarms() }
 }

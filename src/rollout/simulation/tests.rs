@@ -27,6 +27,14 @@ fn every_crash_point_of_a_small_plan_is_survived() {
 }
 
 #[test]
+fn every_crash_point_of_an_update_that_codedeploy_carries_out_is_survived() {
+    let plans: Vec<Scenario> = exhaustive::updates().into_iter().step_by(7).collect();
+    let report = exhaustive::runs(&plans, &exhaustive::CRASHES, None);
+    assert_eq!(report.broken, 0, "{report}");
+    assert!(report.crash_points > 200, "{}", report.crash_points);
+}
+
+#[test]
 fn every_deliberate_mistake_is_found() {
     for (mutation, name) in Mutation::ALL {
         assert!(random::caught(mutation, 1, 3000).is_some(), "{name}");

@@ -4,10 +4,13 @@
 use super::check;
 use super::fault::Signal;
 use super::history::{Happened, Line, Who, tell};
+use super::machine::Machine;
 use super::run::Run;
 use super::scenario::Scenario;
+use super::watched;
+use crate::rollout::codedeploy::machine::Watch;
 use crate::rollout::content::Content;
-use crate::rollout::state::{Phase, Purpose, Stop};
+use crate::rollout::state::{Phase, Purpose, State, Stop};
 
 /// How often somebody comes to finish it.
 const ROUNDS: usize = 8;
@@ -58,7 +61,14 @@ pub enum Way {
 
 /// Runs a scenario to both ends.
 pub fn run(scenario: &Scenario) -> Outcome {
-    let mut middle = Run::new(scenario);
+    match scenario.conditions.update {
+        None => tried::<State>(scenario),
+        Some(_) => tried::<Watch>(scenario),
+    }
+}
+
+fn tried<M: Machine>(scenario: &Scenario) -> Outcome {
+    let mut middle = Run::<M>::new(scenario);
     middle.finish();
     let deaths = middle.world.lines.iter().filter(|line| line.what == Happened::Died).count();
     let mut outcome = Outcome { calls: middle.calls, faults: middle.faults, deaths, ..Outcome::default() };
@@ -80,8 +90,8 @@ pub fn run(scenario: &Scenario) -> Outcome {
     outcome
 }
 
-fn finish(scenario: &Scenario, mut run: Run, way: Way) -> Result<End, Box<Broken>> {
-    let broken = |run: &Run, what: String| {
+fn finish<M: Machine>(scenario: &Scenario, mut run: Run<M>, way: Way) -> Result<End, Box<Broken>> {
+    let broken = |run: &Run<M>, what: String| {
         Box::new(Broken { what: format!("{what} (then {way:?})"), story: tell(&run.world.lines, run.world.start) })
     };
     run.calm();
@@ -92,15 +102,20 @@ fn finish(scenario: &Scenario, mut run: Run, way: Way) -> Result<End, Box<Broken
         }
         run.finish();
     }
+    run.rest();
     if let Some(what) = run.impossible.clone() {
         return Err(broken(&run, what));
     }
-    check::history(scenario, &run.world).map_err(|what| broken(&run, what))?;
+    let checked = match scenario.conditions.update {
+        None => check::history(scenario, &run.world),
+        Some(_) => watched::check(&run.world),
+    };
+    checked.map_err(|what| broken(&run, what))?;
     end(&run).map_err(|what| broken(&run, what))
 }
 
 /// What a person would come for, from what the journal says.
-fn next_purpose(run: &Run, way: Way, round: usize) -> Option<Purpose> {
+fn next_purpose<M: Machine>(run: &Run<M>, way: Way, round: usize) -> Option<Purpose> {
     let object = run.world.journal.as_ref()?;
     let adopts =
         || {
@@ -120,7 +135,7 @@ fn next_purpose(run: &Run, way: Way, round: usize) -> Option<Purpose> {
 
 /// Whether a process that was to go back, and could not reach the journal in time to say so, did so
 /// after another had finished: the alias says what its person was told.
-fn is_overtaken(lines: &[Line]) -> bool {
+fn is_overtaken(lines: &[Line], watches: bool) -> bool {
     let over = lines.iter().position(|line| matches!(line.what, Happened::Journalled { finished: true, .. }));
     let Some(over) = over else { return false };
     let goes_back = |what: &Happened| match what {
@@ -129,15 +144,17 @@ fn is_overtaken(lines: &[Line]) -> bool {
         _ => false,
     };
     lines[..over].iter().filter(|line| goes_back(&line.what)).any(|told| {
-        let ends = |line: &Line| {
-            line.who == told.who && matches!(&line.what, Happened::Ended(how) if how.contains("RolledBack"))
+        // Who only watches says nothing more of it when it has lost the journal to the one that finished.
+        let went_back = |how: &str| {
+            how.contains("RolledBack") || watches && how.contains("LostFence") && how.contains("RollingBack")
         };
+        let ends = |line: &Line| line.who == told.who && matches!(&line.what, Happened::Ended(how) if went_back(how));
         lines[over..].iter().any(ends)
     })
 }
 
 /// Invariants 3, 4 and 7, from what the world has at the end.
-fn end(run: &Run) -> Result<End, String> {
+fn end<M: Machine>(run: &Run<M>) -> Result<End, String> {
     let world = &run.world;
     let others = world
         .lines
@@ -167,7 +184,7 @@ fn end(run: &Run) -> Result<End, String> {
         let this = match &seen.content {
             content if *content == Content::whole(alias.old) => End::Old,
             content if *content == Content::whole(alias.new) => End::New,
-            _ if others => End::Others,
+            _ if others || run.is_left_to_aws() => End::Others,
             content => return Err(format!("3: alias {index} was left with {content}")),
         };
         if end.is_some_and(|end| end != this) && !others {
@@ -177,7 +194,7 @@ fn end(run: &Run) -> Result<End, String> {
     }
     let end = end.unwrap_or(End::Others);
     let Some(state) = &world.retired else {
-        return if end == End::New && !others {
+        return if end == End::New && !others && !run.is_left_to_aws() {
             Err("7: it went to the new version without a journal".to_owned())
         } else {
             Ok(end)
@@ -188,7 +205,7 @@ fn end(run: &Run) -> Result<End, String> {
         Phase::RolledBack { .. } => end == End::Old,
         _ => false,
     };
-    let overtaken = end == End::Old && is_overtaken(&world.lines);
+    let overtaken = end == End::Old && is_overtaken(&world.lines, run.is_watched());
     if !fits && !others && !overtaken {
         return Err(format!("3: the journal says {:?}, and the aliases are at {end:?}", state.phase));
     }

@@ -35,11 +35,17 @@ pub enum Mutation {
     SkipStep,
     /// Takes back the worst of a set last.
     WorstLast,
+    /// Mends an alias while CodeDeploy or the stack still moves it.
+    MendEarly,
+    /// Does not ask CodeDeploy to stop what is to be taken back.
+    ForgetStop,
+    /// Mends an alias over whatever somebody else made of it.
+    MendOverStrangers,
 }
 
 impl Mutation {
     /// All of them, with the name that they have on the command line.
-    pub const ALL: [(Self, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::SkipFence, "skip-fence"),
         (Self::JournalAfterActing, "journal-after-acting"),
         (Self::TrustStaleRevision, "trust-stale-revision"),
@@ -55,5 +61,8 @@ impl Mutation {
         (Self::IgnoreLostFence, "ignore-lost-fence"),
         (Self::SkipStep, "skip-step"),
         (Self::WorstLast, "worst-last"),
+        (Self::MendEarly, "mend-early"),
+        (Self::ForgetStop, "forget-stop"),
+        (Self::MendOverStrangers, "mend-over-strangers"),
     ];
 }

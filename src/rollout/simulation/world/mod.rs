@@ -1,10 +1,11 @@
-//! The world beside the machine: aliases, the journal's object, metrics and alarms, the stack. It
-//! answers as AWS documents it, and writes down what happened.
+//! The world beside the machine: aliases, the journal's object, metrics and alarms, the stack, and
+//! CodeDeploy where that moves the alias. It answers as AWS documents it, and writes down what happened.
 
 mod lambda;
 mod metrics;
 mod s3;
 mod stack;
+mod update;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct World {
     outages: Vec<(Service, Time)>,
     told: Vec<(usize, Content)>,
     settles: u32,
+    update: Option<update::Update>,
+    deployment_over: bool,
 }
 
 /// An alias and its two versions.
@@ -85,7 +88,7 @@ impl World {
                 Alias { old, new, seen: Some(seen), past: vec![(Time(0), Some(content))], gone: Vec::new() }
             })
             .collect();
-        Self {
+        let mut world = Self {
             now: start,
             start,
             lines: Vec::new(),
@@ -99,7 +102,15 @@ impl World {
             outages: Vec::new(),
             told: Vec::new(),
             settles: 0,
+            update: None,
+            deployment_over: false,
+        };
+        if let (Some(fate), Some(of)) = (scenario.conditions.update, plan.aliases.first()) {
+            let (old, new) = (Content::whole(of.old), Content::whole(of.new));
+            world.update = Some(update::Update::new(fate, &of.strategy.steps(), &old, &new, start));
+            world.with_alarm();
         }
+        world
     }
 
     /// Writes down what happened.
@@ -147,6 +158,7 @@ impl World {
                 let main = seen.content.version.parse().unwrap_or(old);
                 Content::split(main, lambda::third(), Weight::percent(20))
             }),
+            Deed::StopsDeployment => return self.stop_deployment(Who::Person),
             Deed::DeletesAlias => return self.delete_alias(index),
             Deed::DeletesNew => return self.delete_version(index, new),
             Deed::DeletesOld => return self.delete_version(index, old),
