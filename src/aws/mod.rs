@@ -8,6 +8,7 @@ pub mod error;
 mod http;
 pub mod lambda;
 pub mod s3;
+pub mod sns;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -23,8 +23,8 @@ pub struct Shift {
     pub pre_traffic: Option<Node>,
     /// `Hooks.PostTraffic`: a function to ask when all traffic has moved.
     pub post_traffic: Option<Node>,
-    /// Whether there are `TriggerConfigurations`.
-    pub has_triggers: bool,
+    /// `TriggerConfigurations`: a list, or `Fn::If` between lists.
+    pub triggers: Option<Node>,
     /// `Enabled`, where it is a function that only the stack's own conditions can tell.
     pub enabled: Option<Node>,
 }
@@ -46,7 +46,7 @@ impl From<AliasPreference> for Shift {
             has_hooks: pre_traffic.is_some() || post_traffic.is_some(),
             pre_traffic,
             post_traffic,
-            has_triggers: preference.triggers.is_some_and(|node| !node.is_null()),
+            triggers: preference.triggers.filter(|node| !node.is_null()),
             enabled: None,
         }
     }
@@ -100,7 +100,7 @@ pub fn find(sam: &Node, plain: &Node, even_without: bool) -> Vec<Shift> {
                 has_hooks: pre_traffic.is_some() || post_traffic.is_some(),
                 pre_traffic,
                 post_traffic,
-                has_triggers: preference.get("TriggerConfigurations").is_some_and(|node| !node.is_null()),
+                triggers: preference.get("TriggerConfigurations").filter(|node| !node.is_null()).cloned(),
                 enabled: unknown_enabled(&preference),
             })
         })

@@ -74,6 +74,31 @@ impl Values<'_> {
         Ok(())
     }
 
+    /// The items of a list, or of `Fn::If` between lists or items; `AWS::NoValue` is left out.
+    ///
+    /// # Errors
+    /// What cannot be told.
+    pub fn items<'n>(&self, node: &'n Node) -> Result<Vec<&'n Node>, String> {
+        let mut found = Vec::new();
+        self.flatten(node, 0, &mut found)?;
+        Ok(found)
+    }
+
+    fn flatten<'n>(&self, node: &'n Node, depth: usize, found: &mut Vec<&'n Node>) -> Result<(), String> {
+        if depth > DEEPEST {
+            return Err("it is nested too deep".to_owned());
+        }
+        if let Some(items) = node.as_list() {
+            return items.iter().try_for_each(|item| self.flatten(item, depth + 1, found));
+        }
+        match node.intrinsic() {
+            Some(("Fn::If", arguments)) => return self.flatten(self.branch(arguments)?, depth + 1, found),
+            Some(("Ref", name)) if name.as_str() == Some("AWS::NoValue") => {}
+            _ => found.push(node),
+        }
+        Ok(())
+    }
+
     fn text_at(&self, node: &Node, depth: usize) -> Result<Option<String>, String> {
         if depth > DEEPEST {
             return Err("it is nested too deep".to_owned());

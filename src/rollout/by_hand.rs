@@ -54,6 +54,7 @@ fn state(id: &AliasId, (old, new): (Version, Version), new_code_sha256: Option<S
         probe: false,
         warm_up: None,
         hooks: Vec::new(),
+        triggers: Vec::new(),
         settle: None,
         created: now,
     };

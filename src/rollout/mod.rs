@@ -27,6 +27,7 @@ pub mod state;
 pub mod store;
 pub mod strategy;
 pub mod surroundings;
+pub mod trigger;
 pub mod verdict;
 
 use std::time::Duration;
@@ -47,6 +48,7 @@ use run::{Progress, Services, Signal, Sink, Verdict};
 use state::{Phase, Purpose, State, Stop, What};
 use store::Found;
 use strategy::Strategy;
+use trigger::Trigger;
 
 pub use state::step;
 
@@ -105,6 +107,8 @@ pub struct Options {
     pub warm_up: Option<WarmUp>,
     /// What checks each of the new versions, besides its alias's own hooks.
     pub hooks: Vec<(HookTime, HookKind)>,
+    /// Topics that hear of it.
+    pub triggers: Vec<Trigger>,
 }
 
 impl Default for Options {
@@ -124,6 +128,7 @@ impl Default for Options {
             probe: false,
             warm_up: None,
             hooks: Vec::new(),
+            triggers: Vec::new(),
         }
     }
 }
@@ -315,6 +320,7 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         probe: options.probe,
         warm_up: options.warm_up.clone(),
         hooks,
+        triggers: options.triggers.clone(),
         settle: settle.clone(),
         created: now,
     };
@@ -380,6 +386,45 @@ async fn prepare_alias(
 
 fn blind(error: &aws::Error) -> String {
     format!("going on without metrics or alarms: {error}")
+}
+
+/// Looks at the alarms before a stack is updated: the warnings, where none refuses. Those `of_template`
+/// may come with the update itself, and stop CodeDeploy's deployment whatever samara ignores.
+///
+/// # Errors
+/// One fires, is not there, or cannot be read.
+pub async fn check_alarms(
+    services: &Services,
+    options: &Options,
+    of_template: &[String],
+    engine: Engine,
+) -> Result<Vec<String>, Error> {
+    let mut warnings = Vec::new();
+    let readings = match evidence::read_alarms(&services.cloudwatch, &options.alarms).await {
+        Err(error) if options.on_outage == OnOutage::Continue => return Ok(vec![blind(&error)]),
+        other => other?,
+    };
+    let refusals = refusals_of_alarms(&readings, &options.ignored_alarms, of_template, engine, &mut warnings);
+    if refusals.is_empty() { Ok(warnings) } else { Err(Error::Refused(refusals)) }
+}
+
+fn refusals_of_alarms(
+    readings: &[AlarmReading],
+    ignored: &[String],
+    of_template: &[String],
+    engine: Engine,
+    warnings: &mut Vec<String>,
+) -> Vec<Refusal> {
+    let mut refusals = alarm_refusals(readings, ignored, warnings);
+    refusals.retain(|refusal| !matches!(refusal, Refusal::NoAlarm { name } if of_template.contains(name)));
+    let stubborn = readings.iter().filter(|reading| {
+        let name = &reading.name;
+        reading.state == AlarmState::Alarm && ignored.contains(name) && of_template.contains(name)
+    });
+    if engine == Engine::CodeDeploy {
+        refusals.extend(stubborn.map(|reading| Refusal::AlarmStopsCodeDeploy { name: reading.name.clone() }));
+    }
+    refusals
 }
 
 fn alarm_refusals(readings: &[AlarmReading], ignored: &[String], warnings: &mut Vec<String>) -> Vec<Refusal> {

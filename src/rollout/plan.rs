@@ -9,6 +9,7 @@ use super::analysis::{ALPHA, Criteria, METRIC_DELAY};
 use super::content::Content;
 use super::names::{AliasId, Time, Version, Weight, show_duration};
 use super::strategy::{Step, Strategy};
+use super::trigger::Trigger;
 
 /// What happens when the new version gets too few requests to be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -198,6 +199,9 @@ pub struct Plan {
     /// What checks the new versions before and after the traffic.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<Hook>,
+    /// Topics that hear of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
     /// What is left to be done with the stack at the end.
     pub settle: Option<SettlePlan>,
     /// When it was made.
@@ -481,6 +485,7 @@ pub(super) mod tests {
             probe: false,
             warm_up: None,
             hooks: Vec::new(),
+            triggers: Vec::new(),
             settle: None,
             created: Time(0),
         }

@@ -108,6 +108,12 @@ pub enum Refusal {
         /// CloudWatch's reason.
         reason: String,
     },
+    /// An alarm fires, and CodeDeploy stops for it whatever samara ignores.
+    #[error("alarm {name} is in ALARM, and CodeDeploy stops its deployment for it")]
+    AlarmStopsCodeDeploy {
+        /// The alarm.
+        name: String,
+    },
     /// An alarm is not there.
     #[error("there is no alarm {name}")]
     NoAlarm {
@@ -134,6 +140,10 @@ impl crate::hint::Hint for Refusal {
             }
             Self::AlarmFires { name, .. } => {
                 return vec![format!("To deploy the fix for this very incident, add --ignore-alarm {name}.")];
+            }
+            Self::AlarmStopsCodeDeploy { .. } => {
+                "--ignore-alarm is for samara's own judge: move the traffic with --engine alias this time, or take the \
+                 alarm out of the DeploymentPreference."
             }
             Self::NoAlarm { .. } => "Check the alarm's name and region; an alarm that cannot be read is not OK.",
         };

@@ -80,13 +80,18 @@ fn plain(text: &str) -> String {
     safe
 }
 
+/// What nobody may overlook, in GitHub's Markdown.
+pub fn caution(text: &str) -> String {
+    format!("> [!CAUTION]\n> **{}**\n\n", plain(text))
+}
+
 /// The summary of the step, in GitHub's Markdown.
 pub fn summary(page: &Page) -> String {
     let mut text = String::new();
     // Writing to a String does not fail, here and below.
     let _ = writeln!(text, "## {}: {}\n", plain(&page.outcome), plain(&page.title));
     for alarm in page.aliases.iter().filter_map(Alias::alarm) {
-        let _ = writeln!(text, "> [!CAUTION]\n> **{}**\n", plain(&alarm));
+        text.push_str(&caution(&alarm));
     }
     for line in &page.verdict {
         let _ = writeln!(text, "{}\n", plain(line));

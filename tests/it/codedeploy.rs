@@ -2,9 +2,10 @@
 //! watches it.
 
 use std::collections::HashMap;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::support::samara::Samara;
 use crate::support::{Outcome, Project, python};
 
 /// Runs a script of AWS's own clients against a sandbox on a fast clock.
@@ -28,17 +29,18 @@ fn a_stack_waits_for_codedeploy_and_goes_back_with_it() {
 }
 
 /// A sandbox on a fast clock, and the SDK's clients of it.
-struct World {
-    project: Project,
-    runtime: tokio::runtime::Runtime,
-    endpoint: String,
+pub(crate) struct World {
+    pub(crate) project: Project,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) endpoint: String,
     lambda: aws_sdk_lambda::Client,
     codedeploy: aws_sdk_codedeploy::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
     cloudformation: aws_sdk_cloudformation::Client,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let project = Project::new();
         let started = project.samara(["sandbox", "start", "--speed", "60", "--output", "json"]).run().expect(0);
         let endpoint = started.json()["endpoint_url"].as_str().expect("an endpoint").to_owned();
@@ -54,8 +56,9 @@ impl World {
         );
         let lambda = aws_sdk_lambda::Client::new(&config);
         let codedeploy = aws_sdk_codedeploy::Client::new(&config);
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
         let cloudformation = aws_sdk_cloudformation::Client::new(&config);
-        Self { project, runtime, endpoint, lambda, codedeploy, cloudformation }
+        Self { project, runtime, endpoint, lambda, codedeploy, cloudwatch, cloudformation }
     }
 
     /// Says how CodeDeploy behaves where AWS's behaviour is not known.
@@ -83,23 +86,45 @@ Resources:
         self.project.write("src/app.py", code);
     }
 
-    fn deploy(&self, more: &[&str]) -> Outcome {
+    pub(crate) fn deploy(&self, more: &[&str]) -> Outcome {
+        self.samara(more).run()
+    }
+
+    fn samara(&self, more: &[&str]) -> Samara {
         let args = ["deploy", "--sandbox", "--stack-name", "app", "--capabilities", "CAPABILITY_IAM"];
-        self.project.samara(args.iter().chain(more)).run()
+        self.project.samara(args.iter().chain(more))
+    }
+
+    /// Deploys, and gives the process when the alias has two versions.
+    pub(crate) fn deploy_until_split(&self, more: &[&str]) -> Child {
+        let mut command = self.samara(more).into_command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        for _ in 0..1200 {
+            if !self.alias().1.is_empty() {
+                return child;
+            }
+            if child.try_wait().expect("it can be asked").is_some() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let _ = child.kill();
+        panic!("it never moved traffic: {:?}", child.wait_with_output());
     }
 
     fn rollout(&self, args: &[&str]) -> Outcome {
         self.project.samara(["rollout"].iter().chain(args).chain(&["--sandbox", "--stack-name", "app"])).run()
     }
 
-    fn physical(&self, logical: &str) -> String {
+    pub(crate) fn physical(&self, logical: &str) -> String {
         let answer = self.cloudformation.describe_stack_resources().stack_name("app").send();
         let resources = self.runtime.block_on(answer).expect("an answer").stack_resources.unwrap_or_default();
         let found = resources.into_iter().find(|one| one.logical_resource_id.as_deref() == Some(logical));
         found.and_then(|one| one.physical_resource_id).unwrap_or_else(|| panic!("no {logical}"))
     }
 
-    fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         let answer = self.cloudformation.describe_stacks().stack_name("app").send();
         let stacks = self.runtime.block_on(answer).expect("an answer").stacks.unwrap_or_default();
         stacks[0].stack_status().expect("a status").as_str().to_owned()
@@ -114,7 +139,7 @@ Resources:
     }
 
     /// Version, and the weights of the other one.
-    fn alias(&self) -> (String, HashMap<String, f64>) {
+    pub(crate) fn alias(&self) -> (String, HashMap<String, f64>) {
         let alias = self.lambda.get_alias().function_name(self.physical("Fn")).name("live").send();
         let alias = self.runtime.block_on(alias).expect("an answer");
         let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
@@ -162,10 +187,16 @@ fn samara_watches_codedeploy_move_a_good_version() {
     assert_eq!(world.alias(), whole("1"));
     world.write(SLOWLY, "def handler(event, context): return 'better'\n");
     // A stack that has CodeDeploy keeps it.
-    let deployed = world.deploy(&[]).expect(0).says("CodeDeploy moves it by d-");
+    // Who hears of a rollout hears of this one, too.
+    let deployed = world.deploy(&["--report", "page.html"]).expect(0).says("CodeDeploy moves it by d-");
     let _ = deployed.prints("serves version 2 to everybody");
+    assert!(world.project.read("page.html").contains("serves version 2 to everybody"));
     assert_eq!((world.alias(), world.status().as_str()), (whole("2"), "UPDATE_COMPLETE"));
     assert_eq!(world.deployments().len(), 1);
+    // What only samara's own way could do is refused, never left out.
+    for option in [["--pre-traffic", "cmd:true"], ["--warm-up", "3"], ["--strategy", "AllAtOnce"]] {
+        let _ = world.deploy(&option).expect(2).says(option[0]).says("add --engine alias");
+    }
     let _ = world.rollout(&["status"]).expect(0);
 }
 
@@ -210,6 +241,26 @@ fn race_44_a_stop_that_leaves_two_versions_is_mended_when_the_stack_is_idle() {
         world.write("Type: AllAtOnce", "def handler(event, context): return 'mended'\n");
         let _ = world.deploy(&[]).expect(0);
         assert!(world.alias().1.is_empty(), "{:?}", world.alias());
+    }
+}
+
+#[test]
+fn race_44_whatever_a_stop_by_hand_leaves_behind_the_alias_ends_whole() {
+    for left in ["stop=split", "stop=whole"] {
+        let world = World::new();
+        world.write(SLOWLY, GOOD);
+        let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+        world.behave(left);
+        world.write(SLOWLY, "def handler(event, context): return 'better'\n");
+        let child = world.deploy_until_split(&[]);
+        // A person at the console stops it, and wants no rollback.
+        let stop = world.codedeploy.stop_deployment().deployment_id(&world.deployments()[0]);
+        world.runtime.block_on(stop.auto_rollback_enabled(false).send()).expect("an answer");
+        let ended = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(4), "{left}: {said}");
+        assert!(said.contains("is back on version 1: CodeDeploy") && said.contains("MANUAL_STOP"), "{left}: {said}");
+        assert_eq!((world.alias(), world.status().as_str()), (whole("1"), "UPDATE_ROLLBACK_COMPLETE"), "{left}");
     }
 }
 

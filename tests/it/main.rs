@@ -24,6 +24,7 @@ mod lambda;
 mod layout;
 mod mutants;
 mod package;
+mod preference;
 mod races;
 mod rehearse;
 mod rollout;

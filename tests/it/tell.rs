@@ -81,6 +81,23 @@ fn an_alias_left_on_two_versions_is_shouted_and_a_bad_listener_changes_nothing()
 }
 
 #[test]
+fn race_35_what_nobody_drives_is_in_the_steps_summary() {
+    let world = World::new("60");
+    let mut driver = world.start_until("canary:10%:30m", 0.1);
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    let summary = world.project.path("summary.md");
+    let status = |actions: &str| {
+        world.rollout(&["status"]).env("GITHUB_ACTIONS", actions).env("GITHUB_STEP_SUMMARY", &summary).run().expect(6)
+    };
+    let _ = status("true").says("::error title=An alias is left on two versions::ATTENTION: hello:live serves");
+    assert!(world.project.read("summary.md").contains("> [!CAUTION]\n> **ATTENTION: hello:live serves two versions"));
+    std::fs::remove_file(&summary).unwrap();
+    let _ = status("");
+    assert!(!summary.exists(), "only where it is shown");
+}
+
+#[test]
 fn without_waiting_a_timer_carries_it_on() {
     let world = World::new("60");
     world.run(&start(&["--no-wait"])).expect(0).prints("samara rollout resume");

@@ -2,6 +2,7 @@
 //! deploy of the second kind, which samara watches, and stops when its evidence says so.
 
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +17,9 @@ use super::plain::Plain;
 use super::steps::Steps;
 use crate::aws::cloudformation::Stack;
 use crate::aws::{Aws, ErrorKind};
+use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::cli::rollout::audience::{Audience, Lines, TellArgs};
 use crate::cli::rollout::signals;
 use crate::cli::rollout::target::Target;
 use crate::deploy;
@@ -25,13 +28,12 @@ use crate::deploy::shift::is_switched_off;
 use crate::rollout::codedeploy::run::{self, Before, Deploying};
 use crate::rollout::content::Content;
 use crate::rollout::names::AliasId;
-use crate::rollout::plan::Engine;
+use crate::rollout::plan::{Engine, HookTime};
 use crate::rollout::run::{Progress, Services, Signal, Verdict};
 use crate::rollout::state::Phase as RolloutPhase;
 use crate::rollout::verdict::Outcome;
 use crate::rollout::{self, Options};
 use crate::template::{Map, Node};
-use crate::ui::rollout as show;
 
 /// Between two looks for a deployment.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -124,14 +126,27 @@ pub(super) struct Watched {
 }
 
 impl Steps<'_> {
-    /// With CodeDeploy the template's own strategy holds.
+    /// With CodeDeploy the template's own strategy holds, and its own hooks: what only samara could do is
+    /// refused, never left out.
     pub(super) fn check_engine(&self, engine: Engine) -> Result<(), Error> {
-        match (&self.settings.strategy, engine) {
-            (Some(strategy), Engine::CodeDeploy) => Err(Error::Usage(format!(
-                "--strategy {strategy} is for samara's own way of moving traffic; this stack uses CodeDeploy: set \
-                 `Type` in its DeploymentPreference, or add --engine alias"
+        if engine == Engine::Alias {
+            return Ok(());
+        }
+        let Options { hooks, warm_up, probe, .. } = &self.settings.rollout;
+        let given = |when| hooks.iter().any(|(at, _)| *at == when);
+        let refused = [
+            (self.settings.strategy.as_ref().map(|strategy| format!("--strategy {strategy}")), "set `Type`"),
+            (given(HookTime::BeforeTraffic).then(|| "--pre-traffic".to_owned()), "set `Hooks`"),
+            (given(HookTime::AfterTraffic).then(|| "--post-traffic".to_owned()), "set `Hooks`"),
+            (warm_up.as_ref().map(|_| "--warm-up".to_owned()), "set `Hooks`"),
+            (probe.then(|| "--probe-permission".to_owned()), "leave it out"),
+        ];
+        match refused.into_iter().find_map(|(option, instead)| Some((option?, instead))) {
+            None => Ok(()),
+            Some((option, instead)) => Err(Error::Usage(format!(
+                "{option} is for samara's own way of moving traffic; this stack uses CodeDeploy: {instead} in its \
+                 DeploymentPreference, or add --engine alias"
             ))),
-            _ => Ok(()),
         }
     }
 
@@ -154,23 +169,18 @@ impl Steps<'_> {
         let mut listened = signals::listen(self.context, self.settings.on_interrupt, resume);
         let mut senders: Vec<mpsc::Sender<Signal>> = Vec::new();
         let mut watches = JoinSet::new();
-        let (terminal, timeout) = (self.context.terminal, self.settings.rollout.timeout);
+        let timeout = self.settings.rollout.timeout;
+        let Context { global, terminal, cwd } = self.context;
+        let context = Arc::new(Context { global: global.clone(), terminal: *terminal, cwd: cwd.clone() });
+        let several = all.len() > 1;
         for one in all {
             let (sender, mut receiver) = mpsc::channel(4);
             senders.push(sender);
-            let done = Arc::clone(&done);
-            watches.spawn(async move {
-                let sink = |plan: &rollout::plan::Plan, progress: Progress| {
-                    if terminal.is_json() {
-                        if let Some(line) = show::progress_json(plan, &progress) {
-                            terminal.json(&line);
-                        }
-                    } else {
-                        show::progress(terminal, plan, &progress);
-                    }
-                };
-                one.follow(&done, timeout, &mut receiver, &sink).await
-            });
+            let (done, context, mut tell) = (Arc::clone(&done), Arc::clone(&context), self.settings.tell.clone());
+            if several {
+                tell.report = tell.report.map(|path| report_of(&path, &one.id));
+            }
+            watches.spawn(async move { one.follow(&context, &tell, &done, timeout, &mut receiver).await });
         }
         let forward = tokio::spawn(async move {
             while let Some(signal) = listened.recv().await {
@@ -192,9 +202,6 @@ impl Steps<'_> {
     }
 
     fn judge(&self, executed: Result<Stack, Error>, verdicts: &[Verdict]) -> Result<Watched, Error> {
-        for verdict in verdicts {
-            show::verdict(self.context.terminal, verdict);
-        }
         let worst = verdicts.iter().find(|verdict| verdict.outcome() != Outcome::Succeeded);
         let Some(worst) = worst else {
             return executed.map(|stack| Watched { status: Status::Done, stack: Some(stack) });
@@ -235,34 +242,51 @@ impl Steps<'_> {
         let services = Target::new(aws.clone(), id.clone()).await.with_bucket(self.context, bucket);
         let mut options = self.settings.rollout.clone();
         // CodeDeploy watches all of them; samara those that it can tell before the update.
-        let told = holding.shift.alarms.iter().filter_map(|alarm| live.texts(alarm).ok()).flatten();
-        options.alarms.extend(told.collect::<Vec<_>>());
+        let told: Vec<String> =
+            holding.shift.alarms.iter().filter_map(|alarm| live.texts(alarm).ok()).flatten().collect();
+        options.alarms.extend(told.iter().cloned());
         options.alarms.sort();
         options.alarms.dedup();
         rollout::ensure_free(&services, std::slice::from_ref(&id)).await?;
-        let before = run::before(&id, &services).await?;
+        for warning in rollout::check_alarms(&services, &options, &told, Engine::CodeDeploy).await? {
+            self.report.warning(&warning);
+        }
+        let before = run::before(&id, &options, &services).await?;
         let since_s = services.clock.now().0 / 1000 - 1;
         let (aws, stack) = (aws.clone(), live.stack.id.clone());
         Ok(Some(Watching { aws, stack, id, before, application, group, options, services, since_s }))
     }
 }
 
+/// CodeDeploy moves each alias by itself: of several, each has a page of its own.
+fn report_of(path: &Path, id: &AliasId) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = format!("{stem}-{}-{}", id.function, id.alias);
+    if let Some(extension) = path.extension() {
+        name = format!("{name}.{}", extension.to_string_lossy());
+    }
+    path.with_file_name(name)
+}
+
 impl Watching {
     /// Waits for the deployment and watches it; `None` where the update began none.
     async fn follow(
         self,
+        context: &Context,
+        tell: &TellArgs,
         updated: &AtomicBool,
         timeout: Option<Duration>,
         signals: &mut mpsc::Receiver<Signal>,
-        sink: &(dyn Fn(&rollout::plan::Plan, Progress) + Send + Sync),
     ) -> Result<Option<Verdict>, Error> {
         let Some((deployment, plan)) = self.find(updated).await? else { return Ok(None) };
         let Self { aws, stack, before, services, .. } = self;
         let deploying = Deploying { id: deployment, stack };
-        let shown = plan.clone();
-        let sink = |progress: Progress| sink(&shown, progress);
+        let audience = Audience::new(context, &aws, tell, &plan, Lines::Json)?;
+        let sink = |progress: Progress| audience.hear(&progress);
         let found = run::Found { plan, before, deploying };
-        Ok(Some(run::start(&aws, found, timeout, &services, signals, &sink).await?))
+        let verdict = run::start(&aws, found, timeout, &services, signals, &sink).await?;
+        audience.end(&verdict, &services).await;
+        Ok(Some(verdict))
     }
 
     async fn find(&self, updated: &AtomicBool) -> Result<Option<(String, rollout::plan::Plan)>, Error> {
@@ -326,6 +350,13 @@ mod tests {
         let resources: serde_json::Map<String, serde_json::Value> =
             kinds.iter().enumerate().map(|(at, kind)| (format!("R{at}"), json!({"Type": kind}))).collect();
         Node::from(json!({ "Resources": resources }))
+    }
+
+    #[test]
+    fn of_several_aliases_each_has_its_page() {
+        let id = AliasId::new("hello".parse().unwrap(), "live".parse().unwrap());
+        assert_eq!(report_of(Path::new("out/page.html"), &id), Path::new("out/page-hello-live.html"));
+        assert_eq!(report_of(Path::new("page"), &id), Path::new("page-hello-live"));
     }
 
     #[test]

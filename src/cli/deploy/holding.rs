@@ -7,6 +7,7 @@ use super::plain::Plain;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::cli::exit::Error;
+use crate::cli::rollout::audience;
 use crate::cli::rollout::target::Target;
 use crate::deploy::bypass::{How, bypasses};
 use crate::deploy::hold;
@@ -105,7 +106,10 @@ impl Steps<'_> {
                 Ok(())
             }
             Some(Ok(Err(taken))) => {
-                taken.shout.iter().for_each(|shout| self.report.warning(shout));
+                if let Some(shout) = &taken.shout {
+                    self.report.warning(shout);
+                    audience::shout(self.context, shout);
+                }
                 Err(taken.error)
             }
             Some(Err(error)) => Err(rollout::Error::Lost(error.to_string()).into()),
@@ -173,7 +177,13 @@ impl Steps<'_> {
     }
 
     /// What no rollout can do, found in the templates: before anything is touched.
-    pub(super) fn check_templates(&self, live: &Live, plain: &Plain, holdings: &[Holding]) -> Result<(), Error> {
+    pub(super) async fn check_templates(
+        &self,
+        aws: &Aws,
+        live: &Live,
+        plain: &Plain,
+        holdings: &[Holding],
+    ) -> Result<(), Error> {
         for Holding { shift, .. } in holdings {
             let cannot =
                 |reason: String| Error::from(deploy::Error::CannotShift { function: shift.function.clone(), reason });
@@ -183,7 +193,7 @@ impl Steps<'_> {
             }
         }
         for holding in holdings {
-            let strategy = plain.strategy(self, &holding.shift, live)?;
+            let strategy = plain.strategy(self, aws, &holding.shift, live).await?;
             if strategy.is_none_or(|strategy| strategy.steps().is_empty()) {
                 continue;
             }
@@ -222,12 +232,6 @@ impl Steps<'_> {
             let Holding { shift, alias } = holding;
             let past = bypasses(&plain.template, &shift.function, &shift.version);
             notes.extend(past.iter().map(|bypass| bypass.message(&shift.function)));
-            if shift.has_triggers {
-                notes.push(format!(
-                    "the TriggerConfigurations of {} are CodeDeploy's and are not sent when samara moves the traffic",
-                    shift.function
-                ));
-            }
             if let Some(version) = self.lost_when_settled(live, plain, holding) {
                 notes.push(format!(
                     "{version} is not retained: it stays until the stack is settled, and after that there is no way \

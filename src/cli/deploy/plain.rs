@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use super::Transformer;
 use super::engine::choose;
+use super::shifting::named_strategy;
 use super::steps::Steps;
 use crate::aws::Aws;
 use crate::aws::cloudformation::Stage;
@@ -20,7 +21,6 @@ use crate::deploy::{self, Prepared, prepare};
 use crate::diagnostic::Diagnostics;
 use crate::package::Packaged;
 use crate::package::bucket::ManagedBucket;
-use crate::rollout;
 use crate::rollout::plan::Engine;
 use crate::rollout::strategy::Strategy;
 use crate::template::{Node, Template, parameters};
@@ -43,7 +43,13 @@ impl Plain {
     ///
     /// # Errors
     /// What it says is no strategy.
-    pub(super) fn strategy(&self, steps: &Steps<'_>, shift: &Shift, live: &Live) -> Result<Option<Strategy>, Error> {
+    pub(super) async fn strategy(
+        &self,
+        steps: &Steps<'_>,
+        aws: &Aws,
+        shift: &Shift,
+        live: &Live,
+    ) -> Result<Option<Strategy>, Error> {
         if let Some(strategy) = &steps.settings.strategy {
             return Ok(Some(strategy.clone()));
         }
@@ -52,8 +58,7 @@ impl Plain {
         let node = node.ok_or_else(|| cannot("its DeploymentPreference has no Type".to_owned()))?;
         let parameters = steps.parameter_values(Some(live));
         let Ok(text) = values(&self.template, &parameters, Some(live)).text(node) else { return Ok(None) };
-        let parsed = text.unwrap_or_default().parse();
-        Ok(Some(parsed.map_err(|error: rollout::names::NotA| cannot(error.to_string()))?))
+        Ok(Some(named_strategy(aws, &shift.function, &text.unwrap_or_default()).await?))
     }
 }
 

@@ -7,7 +7,7 @@ use super::holding::Holding;
 use super::plain::Plain;
 use super::rejected::code_of;
 use super::steps::Steps;
-use crate::aws::Aws;
+use crate::aws::{Aws, ErrorKind};
 use crate::cli::exit::{Error, Status};
 use crate::cli::rollout::audience::{Audience, Lines};
 use crate::cli::rollout::signals;
@@ -17,13 +17,17 @@ use crate::deploy::live::Live;
 use crate::deploy::{self, Event, upload};
 use crate::package::Packaged;
 use crate::rollout::names::AliasId;
-use crate::rollout::plan::{HookKind, HookTime, SettlePlan};
+use crate::rollout::plan::{Engine, HookKind, HookTime, SettlePlan};
 use crate::rollout::run::{Services, Verdict};
 use crate::rollout::settle::StackSettle;
 use crate::rollout::strategy::Strategy;
-use crate::rollout::{self, Request};
+use crate::rollout::trigger::Trigger;
+use crate::rollout::{self, Request, codedeploy, surroundings};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
+
+/// `deploymentConfigName` has at most so many characters.
+const LONGEST_CONFIG: usize = 100;
 
 /// What shifting needs.
 pub(super) struct Shifting<'a> {
@@ -53,15 +57,22 @@ impl Shifting<'_> {
                 return Err(deploy::Error::CannotShift {
                     function: holding.shift.function.clone(),
                     reason: format!(
-                        "its alias {} has provisioned concurrency, with which Lambda shifts by itself",
+                        "its alias {} has provisioned concurrency, with which Lambda shifts by itself; --engine \
+                         codedeploy moves it",
                         id.alias
                     ),
                 }
                 .into());
             }
-            plain.strategy(self.steps, &holding.shift, live)?;
+            plain.strategy(self.steps, self.aws, &holding.shift, live).await?;
             let services = self.services(holding).await?;
             rollout::ensure_free(&services, std::slice::from_ref(&id)).await?;
+            // One that fires refuses before the stack is touched; what else there is to say is said later.
+            let alarms = &holding.shift.alarms;
+            let told: Vec<String> = alarms.iter().filter_map(|alarm| live.texts(alarm).ok()).flatten().collect();
+            let mut options = self.steps.settings.rollout.clone();
+            options.alarms.extend(told.iter().cloned());
+            rollout::check_alarms(&services, &options, &told, Engine::Alias).await?;
         }
         Ok(())
     }
@@ -87,10 +98,11 @@ impl Shifting<'_> {
                     options.alarms.push(alarm);
                 }
             }
+            options.triggers.extend(self.triggers(holding, &live)?);
             aliases.push(rollout::Target {
                 id: id_of(holding)?,
                 new: version.parse().map_err(names)?,
-                strategy: self.strategy(holding, &live)?,
+                strategy: self.strategy(holding, &live).await?,
                 hooks: self.hooks(holding, &live)?,
             });
             first.get_or_insert(holding);
@@ -107,12 +119,14 @@ impl Shifting<'_> {
     }
 
     async fn roll(&self, request: &Request, services: &Services) -> Result<Verdict, Error> {
-        let prepared = rollout::prepare(request, services).await?;
+        let mut prepared = rollout::prepare(request, services).await?;
+        prepared.warnings.extend(surroundings::credentials(self.aws, prepared.plan.shortest()).await);
         let plan = prepared.plan.clone();
         let flags = plan.first().map(|alias| alias.id.flags()).unwrap_or_default();
         let resume = format!("samara rollout resume {flags}");
         let mut signals = signals::listen(self.steps.context, self.steps.settings.on_interrupt, resume);
-        let audience = Audience::new(self.steps.context, &self.steps.settings.tell, &plan, Lines::Json)?;
+        let tell = &self.steps.settings.tell;
+        let audience = Audience::new(self.steps.context, self.aws, tell, &plan, Lines::Json)?;
         let sink = |progress: rollout::run::Progress| audience.hear(&progress);
         let timeout = request.options.timeout;
         let verdict = rollout::start_prepared(prepared, timeout, services, &mut signals, &sink).await?;
@@ -149,7 +163,28 @@ impl Shifting<'_> {
         Ok(told)
     }
 
-    fn strategy(&self, holding: &Holding, live: &Live) -> Result<Strategy, Error> {
+    /// The topics that its preference tells, as CodeDeploy would.
+    fn triggers(&self, holding: &Holding, live: &Live) -> Result<Vec<Trigger>, Error> {
+        let Some(node) = &holding.shift.triggers else { return Ok(Vec::new()) };
+        let cannot = |reason: String| {
+            Error::from(deploy::Error::CannotShift {
+                function: holding.shift.function.clone(),
+                reason: format!("a topic of its DeploymentPreference cannot be told: {reason}"),
+            })
+        };
+        let values = live.values();
+        let mut told = Vec::new();
+        for item in values.items(node).map_err(cannot)? {
+            let text = |key: &str| item.get(key).map_or(Ok(None), |node| values.text(node)).map_err(cannot);
+            let events = item.get("TriggerEvents").map_or_else(|| Ok(Vec::new()), |node| values.texts(node));
+            let Some(topic) = text("TriggerTargetArn")?.filter(|topic| !topic.is_empty()) else { continue };
+            let name = text("TriggerName")?.unwrap_or_default();
+            told.push(Trigger { id: id_of(holding)?, name, topic, events: events.map_err(cannot)? });
+        }
+        Ok(told)
+    }
+
+    async fn strategy(&self, holding: &Holding, live: &Live) -> Result<Strategy, Error> {
         if let Some(strategy) = &self.steps.settings.strategy {
             return Ok(strategy.clone());
         }
@@ -160,7 +195,7 @@ impl Shifting<'_> {
             return Err(cannot("its DeploymentPreference has no Type".to_owned()));
         };
         let text = live.text(node).map_err(|reason| cannot(format!("its strategy cannot be told: {reason}")))?;
-        text.unwrap_or_default().parse().map_err(|error: rollout::names::NotA| cannot(error.to_string()))
+        named_strategy(self.aws, &holding.shift.function, &text.unwrap_or_default()).await
     }
 
     /// What was published is what was uploaded, or no traffic moves.
@@ -186,6 +221,26 @@ impl Shifting<'_> {
             role_arn: settings.role_arn.clone(),
             notification_arns: settings.notification_arns.clone().unwrap_or_default(),
         })
+    }
+}
+
+/// A strategy by its own name, or by that of a deployment configuration of CodeDeploy's in this account.
+pub(super) async fn named_strategy(aws: &Aws, function: &str, text: &str) -> Result<Strategy, Error> {
+    let cannot = |reason: String| deploy::Error::CannotShift { function: function.to_owned(), reason };
+    let unknown = match text.parse::<Strategy>() {
+        Ok(strategy) => return Ok(strategy),
+        Err(unknown) => unknown,
+    };
+    // What cannot be a configuration's name is not asked for.
+    if text.is_empty() || text.len() > LONGEST_CONFIG || text.contains(|letter: char| letter.is_control()) {
+        return Err(cannot(unknown.to_string()).into());
+    }
+    match codedeploy::run::strategy(&aws.codedeploy(), text).await {
+        Ok(strategy) => Ok(strategy),
+        Err(rollout::Error::Aws(error)) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Invalid) => {
+            Err(cannot(format!("{unknown}; nor has CodeDeploy a configuration of that name")).into())
+        }
+        Err(error) => Err(cannot(format!("{unknown}; whether CodeDeploy has it is not known: {error}")).into()),
     }
 }
 

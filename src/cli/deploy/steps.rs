@@ -133,7 +133,7 @@ impl<'a> Steps<'a> {
         let shifting = Shifting { steps: self, aws, bucket: &managed.name, stack, report };
         let mut rejected = Vec::new();
         if let Some(live) = &live {
-            self.check_templates(live, &plain, &holdings)?;
+            self.check_templates(aws, live, &plain, &holdings).await?;
             shifting.check(live, &plain, &holdings).await?;
             if !self.settings.force {
                 rejected = shifting.rejected(live, &plain, &packaged, &holdings).await?;

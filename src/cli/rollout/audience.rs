@@ -1,5 +1,5 @@
-//! Who hears of a rollout while it runs and when it has ended: the terminal, `--notify`, `--report`
-//! and, where it runs there, GitHub. They listen; none of them holds the rollout up or changes it.
+//! Who hears of a rollout while it runs and when it has ended: the terminal, `--notify`, `--report`, the
+//! topics of the template and, where it runs there, GitHub. They listen; none of them holds the rollout up or changes it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,6 +10,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::notify::{Message, Notifier, variable};
+use super::topics::Topics;
+use crate::aws::Aws;
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
 use crate::deploy::samconfig::{self, Section};
@@ -99,6 +101,7 @@ pub(crate) struct Audience {
     plan: Plan,
     report: Option<PathBuf>,
     notifier: Option<Notifier>,
+    topics: Option<Topics>,
     github: Option<GitHub>,
     /// Where the evidence stood at each look.
     evidence: Mutex<Vec<(Time, usize, f64)>>,
@@ -121,7 +124,7 @@ impl Audience {
     ///
     /// # Errors
     /// As [`TellArgs::check`].
-    pub(crate) fn new(context: &Context, args: &TellArgs, plan: &Plan, lines: Lines) -> Result<Self, Error> {
+    pub(crate) fn new(context: &Context, aws: &Aws, args: &TellArgs, plan: &Plan, lines: Lines) -> Result<Self, Error> {
         args.check(context)?;
         let terminal = context.terminal;
         let github = GitHub::of(context);
@@ -134,6 +137,7 @@ impl Audience {
             plan: plan.clone(),
             report: args.report.as_deref().map(|path| context.cwd.join(path)),
             notifier: args.notify.clone().map(|command| Notifier::new(terminal, command)),
+            topics: Topics::of(terminal, aws, plan),
             github,
             evidence: Mutex::default(),
         })
@@ -154,6 +158,9 @@ impl Audience {
         }
         if let (Some(notifier), Some(message)) = (&self.notifier, message(&self.plan, progress)) {
             notifier.tell(message);
+        }
+        if let (Some(topics), Progress::Happened(entry)) = (&self.topics, progress) {
+            topics.tell(&entry.what);
         }
     }
 
@@ -181,7 +188,24 @@ impl Audience {
             last_message(verdict).into_iter().for_each(|message| notifier.tell(message));
             notifier.end().await;
         }
+        if let Some(topics) = self.topics {
+            topics.end().await;
+        }
     }
+}
+
+/// What nobody may overlook is in the step's summary, too, where that is shown.
+pub(crate) fn shout(context: &Context, text: &str) {
+    let Some(GitHub { summary }) = GitHub::of(context) else { return };
+    context.terminal.line(github::annotation(github::Level::Error, "An alias is left on two versions", text));
+    let Some(path) = summary else { return };
+    if let Err(error) = append(&path, &github::caution(text)) {
+        context.terminal.warn(format_args!("the step summary was not written: {error}"));
+    }
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
 }
 
 impl GitHub {
@@ -190,11 +214,7 @@ impl GitHub {
             terminal.line(line);
         }
         let Some(path) = &self.summary else { return };
-        let append = || {
-            let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
-            file.write_all(github::summary(page).as_bytes())
-        };
-        if let Err(error) = append() {
+        if let Err(error) = append(path, &github::summary(page)) {
             terminal.warn(format_args!("the step summary was not written: {error}"));
         }
     }

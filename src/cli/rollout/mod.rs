@@ -16,6 +16,7 @@ mod start;
 mod status;
 mod take_over;
 pub(crate) mod target;
+mod topics;
 mod watch;
 
 use clap::{Args, Subcommand};

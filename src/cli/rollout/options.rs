@@ -291,6 +291,8 @@ impl OptionArgs {
                 .into_iter()
                 .flat_map(|(when, hooks)| hooks.iter().map(move |hook| (when, hook.kind.clone())))
                 .collect(),
+            // They are a template's.
+            triggers: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, OptionArgs, choice, or, text};
 use super::signals;
 use super::start::enough_time;
@@ -59,6 +60,8 @@ pub(super) async fn run(context: &Context, args: RetryArgs) -> Result<Status, Er
     let section = args.target.section(context, "retry")?;
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
     let timeout = or(&args.timeout, || text(&section, "timeout", parse_timeout))?;
+    let tell = TellArgs::default().over(&section)?;
+    tell.check(context)?;
     let target = args.target.resolve(context, &section).await?;
     let nothing = || Error::Usage(format!("nothing was rolled back at {}, as far as its history tells", target.name()));
     let services = target.services(context).await?.ok_or_else(nothing)?;
@@ -78,10 +81,10 @@ pub(super) async fn run(context: &Context, args: RetryArgs) -> Result<Status, Er
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
-    let terminal = context.terminal;
-    let sink = |progress: rollout::run::Progress| show::progress(terminal, &plan, &progress);
+    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People)?;
+    let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, timeout, &services, &mut receiver, &sink).await?;
-    show::verdict(terminal, &verdict);
+    audience.end(&verdict, &services).await;
     Ok(verdict.outcome().into())
 }
 
@@ -154,6 +157,7 @@ fn as_planned(plan: &Plan) -> Request {
             warm_up: plan.warm_up.clone(),
             // Each alias has its own among them.
             hooks: Vec::new(),
+            triggers: plan.triggers.clone(),
         },
         settle: None,
     }

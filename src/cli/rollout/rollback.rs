@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use super::audience::{Audience, Lines, TellArgs};
 use super::signals;
 use super::target::{Target, TargetArgs};
 use crate::aws::cloudformation::StackResource;
@@ -102,10 +103,10 @@ async fn abort(context: &Context, target: &Target, services: &Services, to: Opti
     context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", of.old, of.new));
     let resume = format!("samara rollout abort {}", target.id.flags());
     let mut receiver = signals::listen(context, None, resume);
-    let terminal = context.terminal;
-    let sink = |progress: Progress| show::progress(terminal, &plan, &progress);
+    let audience = Audience::new(context, &target.aws, &TellArgs::default(), &plan, Lines::People)?;
+    let sink = |progress: Progress| audience.hear(&progress);
     let verdict = rollout::take_over(&target.id, Purpose::Abort, None, services, &mut receiver, &sink).await?;
-    show::verdict(context.terminal, &verdict);
+    audience.end(&verdict, services).await;
     // What was asked for is done.
     Ok(match Status::from(verdict.outcome()) {
         Status::RolledBack => Status::Done,

@@ -108,7 +108,7 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     if args.no_wait {
         receiver = signals::leaving(receiver);
     }
-    let audience = Audience::new(context, &tell, &plan, Lines::People)?;
+    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People)?;
     let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;
     audience.end(&verdict, &services).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::audience;
 use super::target::{Target, TargetArgs};
 use super::watch;
 use crate::cli::context::Context;
@@ -79,6 +80,9 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
     };
     let stack = stack(&target, &report).await;
+    if let Some(text) = draw::shout(&target.id, &report) {
+        audience::shout(context, &text);
+    }
     if context.terminal.is_json() {
         context.terminal.json(&draw::json(&target.id, &report, stack.as_ref()));
     } else {

@@ -75,7 +75,7 @@ pub(super) async fn drive(
     if no_wait {
         receiver = signals::leaving(receiver);
     }
-    let audience = Audience::new(context, tell, plan, Lines::People)?;
+    let audience = Audience::new(context, &target.aws, tell, plan, Lines::People)?;
     let sink = |progress: Progress| audience.hear(&progress);
     let verdict = match plan.engine {
         Engine::Alias => rollout::take_over(&target.id, purpose, timeout, services, &mut receiver, &sink).await?,

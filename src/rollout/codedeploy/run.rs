@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::machine::{Action, Deployed, Event, Observation, Provisioned, Stack, StopTrouble, Watch, What, step};
 use crate::aws::codedeploy::{CodeDeploy, Deployment, Routing};
 use crate::aws::{self, Aws, ErrorKind};
-use crate::rollout::analysis::{Baseline, Criteria};
+use crate::rollout::analysis::{self, Baseline, Criteria};
 use crate::rollout::content::{Content, Seen};
 use crate::rollout::names::{AliasId, NotA, Version};
 use crate::rollout::plan::{AliasPlan, Defaults, Engine, OnNoData, Plan};
@@ -67,13 +67,13 @@ pub struct Found {
 ///
 /// # Errors
 /// The alias is not there or not on a published version; it cannot be read.
-pub async fn before(id: &AliasId, services: &Services) -> Result<Before, Error> {
+pub async fn before(id: &AliasId, options: &Options, services: &Services) -> Result<Before, Error> {
     let no_alias = || Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() };
     let seen = services.driver(id).read().await?.ok_or_else(no_alias)?;
     let old: Version = seen.content.version.parse()?;
+    let extras = analysis::extras(&options.metrics, &options.limits);
     let baseline =
-        evidence::baseline(&services.cloudwatch, &id.function, &id.alias, old, Vec::new(), services.clock.now())
-            .await?;
+        evidence::baseline(&services.cloudwatch, &id.function, &id.alias, old, extras, services.clock.now()).await?;
     Ok(Before { id: id.clone(), seen, old, baseline })
 }
 
@@ -126,6 +126,8 @@ pub async fn plan(
         probe: false,
         warm_up: None,
         hooks: Vec::new(),
+        // CodeDeploy tells them itself.
+        triggers: Vec::new(),
         settle: None,
         created: services.clock.now(),
     }))

@@ -50,6 +50,7 @@ pub fn plan(scenario: &Scenario) -> Plan {
         probe: setting.probe,
         warm_up: setting.warm_up.then(|| WarmUp { invocations: 3, event: serde_json::Value::Null }),
         hooks: hooks.collect(),
+        triggers: Vec::new(),
         settle: setting.settles.then(|| SettlePlan {
             stack: "app".to_owned(),
             template_key: "settled".to_owned(),
