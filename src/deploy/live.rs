@@ -129,6 +129,32 @@ pub async fn version_of_alias(aws: &Aws, stack: &str, function: &str, alias: &st
     Ok(live.said_of_alias(&logical_id))
 }
 
+/// What calls a function of a stack past its alias, as the stack's template is now; nothing is waited
+/// for. Empty where the stack does not have the alias.
+///
+/// # Errors
+/// A call failed, or the template cannot be read.
+pub async fn references(aws: &Aws, stack: &str, function: &str, alias: &str) -> Result<Vec<String>, Error> {
+    let cloudformation = aws.cloudformation();
+    let resources = cloudformation.resources(stack).await?;
+    let named = |kind: &str, is_it: &dyn Fn(&str) -> bool| {
+        let of_kind = resources.iter().filter(|resource| resource.kind == kind);
+        let mut found = of_kind.filter(|resource| resource.physical_id.as_deref().is_some_and(is_it));
+        found.next().map(|resource| resource.logical_id.clone())
+    };
+    let of_function = named("AWS::Lambda::Function", &|id| id == function);
+    let of_alias = named("AWS::Lambda::Alias", &|id| alias_names(id) == Some((function, alias)));
+    let (Some(of_function), Some(of_alias)) = (of_function, of_alias) else { return Ok(Vec::new()) };
+    let text = cloudformation.template(stack, Stage::Processed).await?;
+    let template = parse(&format!("stack {stack}"), &text)?;
+    let version = super::hold::function_version(&template, &of_alias).and_then(|node| match node.intrinsic() {
+        Some(("Fn::GetAtt", arguments)) => arguments.as_list()?.first()?.as_str().map(str::to_owned),
+        _ => None,
+    });
+    let all = super::bypass::bypasses(&template, &of_function, &version.unwrap_or_default());
+    Ok(all.iter().map(|one| one.message(&of_function)).collect())
+}
+
 impl Live {
     /// Which version the template says that an alias serves; `None` where only CloudFormation can tell.
     pub fn said_of_alias(&self, logical_id: &str) -> Option<String> {

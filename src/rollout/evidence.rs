@@ -225,6 +225,8 @@ impl Source<'_> {
             Measure::Errors | Measure::SlowerThan(_) => None,
             Measure::Throttles => Some(self.one(id, "Throttles", "Sum", 60)),
             Measure::Spillover => Some(self.one(id, "ProvisionedConcurrencySpilloverInvocations", "Sum", 60)),
+            Measure::AsyncDropped => Some(self.one(id, "AsyncEventsDropped", "Sum", 60)),
+            Measure::DeadLetterErrors => Some(self.one(id, "DeadLetterErrors", "Sum", 60)),
             Measure::OlderThan(threshold_ms) => Some(self.one(id, "IteratorAge", &over(*threshold_ms as f64), 60)),
             Measure::Metric(metric) => Some(Series {
                 id: id.to_owned(),

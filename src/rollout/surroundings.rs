@@ -25,11 +25,13 @@ pub async fn warnings(
     now: Time,
 ) -> Vec<String> {
     let (lambda, cloudwatch) = (aws.lambda(), aws.cloudwatch());
-    let (sources, versions, policy, traffic) = tokio::join!(
+    let number = old.to_string();
+    let (sources, versions, policy, traffic, configuration) = tokio::join!(
         lambda.event_sources(function.as_str(), alias.as_str()),
         lambda.versions(function.as_str()),
         policy(&lambda, function, old),
         traffic(&cloudwatch, function, alias, now),
+        lambda.configuration(function.as_str(), &number),
     );
     let mut lines = Vec::new();
     let unknown = |what: &str, error: &aws::Error| format!("{what} is not known: {error}");
@@ -47,6 +49,10 @@ pub async fn warnings(
     lines.extend(match policy {
         Ok(policy) => at_the_edge(function, old, policy.as_deref().unwrap_or_default()),
         Err(error) => Some(unknown(&format!("whether {function} is copied to the edge"), &error)),
+    });
+    lines.extend(match configuration {
+        Ok(found) => asynchronous(function, found.map(|found| found.dead_letter).unwrap_or_default().as_str()),
+        Err(error) => Some(unknown(&format!("whether {function} has a dead-letter target"), &error)),
     });
     lines.extend(match traffic {
         Ok((of_function, of_alias)) => around_the_alias(function, alias, of_function, of_alias),
@@ -121,6 +127,19 @@ fn event_sources(function: &FunctionName, alias: &AliasName, sources: &[EventSou
          and a rollback does not undo what was processed{stream}",
         shown.join(", ")
     ))
+}
+
+/// A failed asynchronous event is tried twice more, after one minute and two
+/// (docs.aws.amazon.com/lambda/latest/dg/invocation-async.html); each try is routed by itself, as far as is
+/// known, and counts as an error again. That is random for both versions, and so no harm to the judgement.
+fn asynchronous(function: &FunctionName, dead_letter: &str) -> Option<String> {
+    (!dead_letter.is_empty()).then(|| {
+        format!(
+            "failed asynchronous events of {function} end at {dead_letter}: they are tried twice more before, by either \
+             version, and each try counts as an error; --limit async-dropped=1% and --limit dead-letter-errors=1% \
+             watch what is lost"
+        )
+    })
 }
 
 /// Lambda numbers versions without gaps: where one is, somebody deletes versions.
@@ -199,6 +218,18 @@ mod tests {
         assert!(queue.contains("fed by arn:aws:sqs:eu-west-1:1:jobs: whole batches") && !queue.contains("IteratorAge"));
         let stream = event_sources(&function, &alias, &[source("arn:aws:kinesis:eu-west-1:1:stream/s")]).unwrap();
         assert!(stream.contains("IteratorAge"));
+    }
+
+    #[test]
+    fn race_25_what_becomes_of_failed_asynchronous_events_is_told() {
+        let (function, ..) = names();
+        assert_eq!(asynchronous(&function, ""), None);
+        let line = asynchronous(&function, "arn:aws:sqs:eu-west-1:1:dead").unwrap();
+        assert!(line.contains("arn:aws:sqs:eu-west-1:1:dead") && line.contains("--limit async-dropped=1%"), "{line}");
+        // What is recommended is a limit.
+        for limit in ["async-dropped=1%", "dead-letter-errors=1%"] {
+            limit.parse::<crate::rollout::analysis::Limit>().unwrap();
+        }
     }
 
     #[test]

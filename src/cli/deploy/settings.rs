@@ -456,7 +456,7 @@ max_wait_duration = 7
             settings("", &config).unwrap_err().to_string()
         };
         insta::assert_snapshot!(message("bake = 15"), @r#"samconfig.toml:3:8: "15" is not a duration of at most 24 h, in whole h, m and s; for example 5m"#);
-        insta::assert_snapshot!(message("limit = ['errors=1%', 'speed']"), @r#"samconfig.toml:3:9: "speed" is not a limit (errors=SHARE, throttles=SHARE, spillover=SHARE, slower:DURATION=SHARE, iterator-age:DURATION=SHARE or NAMESPACE/METRIC?DIMENSION=VALUE=SHARE); for example errors=1%"#);
+        insta::assert_snapshot!(message("limit = ['errors=1%', 'speed']"), @r#"samconfig.toml:3:9: "speed" is not a limit (errors=SHARE, throttles=SHARE, spillover=SHARE, async-dropped=SHARE, dead-letter-errors=SHARE, slower:DURATION=SHARE, iterator-age:DURATION=SHARE or NAMESPACE/METRIC?DIMENSION=VALUE=SHARE); for example errors=1%"#);
         insta::assert_snapshot!(message("on_interrupt = 'stop'"), @r#"samconfig.toml:3:16: `on_interrupt` has to be one of rollback, hold, ask, and is "stop""#);
         insta::assert_snapshot!(message("bake = '5m'\nno_bake = true"), @"samconfig.toml:4:11: bake and no_bake exclude each other");
         insta::assert_snapshot!(message("alarm = { name = 'x' }"), @"samconfig.toml:3:9: `alarm` has to be a list of text, and is a map");

@@ -26,8 +26,8 @@ pub(crate) struct OptionArgs {
     /// Alarm that may be in ALARM at the start and counts once it has been OK; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
     pub(crate) ignore_alarm: Vec<String>,
-    /// Bound on the new version: errors=1%, throttles=1%, spillover=1%, slower:800ms=5%,
-    /// iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated
+    /// Bound on the new version: errors=1%, throttles=1%, spillover=1%, async-dropped=1%,
+    /// dead-letter-errors=1%, slower:800ms=5%, iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated
     #[arg(long, value_name = "LIMIT")]
     pub(crate) limit: Vec<Limit>,
     /// Custom metric that the versions are compared by, with {version} in a dimension's value:

@@ -3,6 +3,7 @@
 use super::start::{StartArgs, enough_time};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::deploy::live;
 use crate::rollout;
 use crate::rollout::owner;
 use crate::rollout::run::Services;
@@ -35,6 +36,13 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
         let names = (&alias.id.function, &alias.id.alias);
         let now = services.clock.now();
         prepared.warnings.extend(surroundings::warnings(&target.aws, names, (alias.old, alias.new), now).await);
+    }
+    if let Some(stack) = &target.stack {
+        let (function, alias) = (target.id.function.as_str(), target.id.alias.as_str());
+        prepared.warnings.extend(match live::references(&target.aws, stack, function, alias).await {
+            Ok(references) => references,
+            Err(error) => vec![format!("what calls {function} past its alias in stack {stack} is not known: {error}")],
+        });
     }
     prepared.warnings.extend(surroundings::credentials(&target.aws, prepared.plan.shortest()).await);
     enough_time(&prepared.plan, request.options.timeout)?;

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn both_failing_together_is_nobodys_fault() {
+    fn race_36_both_failing_together_is_nobodys_fault() {
         let minutes: Vec<Minute> = (0..20).map(|m| minute(m, (540, 270), (60, 30))).collect();
         assert!(run(&criteria(&["errors=5%"]), &minutes).iter().all(|standing| standing.reason.is_none()));
     }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn at_100_percent_a_limit_that_the_old_version_broke_before_does_not_fire() {
+    fn race_36_at_100_percent_a_limit_that_the_old_version_broke_before_does_not_fire() {
         let mut sick = criteria(&["errors=1%"]);
         let minutes: Vec<Minute> = (0..6).map(|m| minute(m, (0, 0), (600, 12))).collect();
         assert!(matches!(last(&sick, &minutes).reason, Some(Reason::Limit { .. })));
@@ -301,7 +301,14 @@ mod tests {
 
     #[test]
     fn every_kind_of_limit_fires_for_the_new_version_alone() {
-        for limit in ["throttles=2%", "spillover=2%", "iterator-age:60s=2%", "Shop/Failures?version={version}=2%"] {
+        for limit in [
+            "throttles=2%",
+            "spillover=2%",
+            "async-dropped=2%",
+            "dead-letter-errors=2%",
+            "iterator-age:60s=2%",
+            "Shop/Failures?version={version}=2%",
+        ] {
             assert!(with_extra(limit, Some(0), Some(10), None).is_some(), "{limit}");
             assert_eq!(with_extra(limit, Some(0), Some(1), None), None, "{limit}, inside the bound");
             assert_eq!(with_extra(limit, Some(90), Some(10), None), None, "{limit}, which the old version breaks");
@@ -311,6 +318,71 @@ mod tests {
             assert!(with_extra(limit, None, None, Some(60)).is_some(), "{limit}");
             assert_eq!(with_extra(limit, None, None, Some(5)), None, "{limit}, inside the bound");
         }
+    }
+
+    #[test]
+    fn race_19_a_minute_in_which_the_weight_changes_is_judged_by_its_counts() {
+        // A tenth of the first minutes, half of the last ones, and in between what was served then:
+        // whenever a weight took effect, each minute's counts are what they are.
+        let minutes: Vec<Minute> = [(540, 60), (540, 60), (410, 190), (300, 300), (300, 300)]
+            .into_iter()
+            .zip(0..)
+            .map(|((old, new), at)| minute(at, (old, old / 200), (new, new / 20)))
+            .collect();
+        let judged = |raises: &[(i64, f64, f64)]| {
+            let mut judge = Judge::default();
+            for (at, before, after) in raises {
+                judge.raised(Time(*at), *before, *after);
+            }
+            judge.look(&criteria(&[]), &minutes, 0, Time::of_minute(20))
+        };
+        let told = judged(&[(0, 0.0, 0.1), (135_000, 0.1, 0.5)]);
+        assert_eq!((told.minutes, told.new.n, told.old.n), (5, 910, 2090), "none is left out");
+        assert!(matches!(told.reason, Some(Reason::Worse { stream: Stream::Errors, .. })), "{told:?}");
+        // The weights themselves, and when they were set, change nothing of it.
+        let late = judged(&[(0, 0.0, 0.1), (200_000, 0.1, 0.5)]);
+        assert!((told.parts[0].evidence - late.parts[0].evidence).abs() < 1e-9);
+    }
+
+    #[test]
+    fn race_25_tries_anew_count_for_either_version_and_what_is_given_up_is_a_limit() {
+        // Each failed event is tried three times, by either version: three times the errors of both.
+        let minutes: Vec<Minute> = (0..30).map(|m| minute(m, (540, 48), (60, 5 + u64::from(m % 3 == 0)))).collect();
+        assert!(run(&criteria(&[]), &minutes).iter().all(|standing| standing.reason.is_none()));
+        for limit in ["async-dropped=2%", "dead-letter-errors=2%"] {
+            assert!(with_extra(limit, None, None, Some(60)).is_some(), "{limit}");
+            assert_eq!(with_extra(limit, None, None, None), None, "{limit}, and nothing is lost");
+        }
+    }
+
+    /// A limit on throttles of the alias, and what it had in the hour before.
+    fn throttled(before: u64, during: u64) -> Option<Reason> {
+        let mut criteria = criteria(&["throttles=2%"]);
+        criteria.baseline.throttles = before;
+        let minutes: Vec<Minute> =
+            (0..8).map(|at| Minute { throttles: during, ..minute(at, (540, 3), (60, 0)) }).collect();
+        last(&criteria, &minutes).reason
+    }
+
+    #[test]
+    fn race_29_throttles_are_the_aliases_against_its_hour_before() {
+        let reason = throttled(36, 60);
+        let Some(Reason::Limit { new, .. }) = reason else { panic!("{reason:?}") };
+        // They are no invocations: they stand beside them.
+        assert_eq!(new, Tally { n: 8 * 660, x: 8 * 60 });
+        assert_eq!(throttled(36, 5), None, "inside the bound");
+        assert_eq!(throttled(3000, 60), None, "it was so before: the shift is not to blame");
+    }
+
+    #[test]
+    fn race_31_traffic_that_explodes_or_stops_needs_no_correction() {
+        let sizes = [600, 60_000, 12, 0, 240_000, 600];
+        let with = |rate: u64| -> Vec<Minute> {
+            let of = |n: u64, per_mille: u64| (n, n * per_mille / 1000);
+            sizes.iter().zip(0..).map(|(n, at)| minute(at, of(n * 9 / 10, 5), of(n / 10, rate))).collect()
+        };
+        assert!(run(&criteria(&[]), &with(5)).iter().all(|standing| standing.reason.is_none()));
+        assert!(matches!(last(&criteria(&[]), &with(50)).reason, Some(Reason::Worse { .. })));
     }
 
     #[test]
@@ -340,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_requests_are_not_judged_while_environments_are_new() {
+    fn race_30_slow_requests_are_not_judged_while_environments_are_new_and_errors_are() {
         let mut criteria = criteria(&["slower:900ms=10%"]);
         criteria.baseline = Baseline { p95_ms: Some(500.0), slow_share: 0.03, ..criteria.baseline };
         let with = |n, slow: [u64; 2]| Some(Counts { n, errors: 0, slow: slow.to_vec(), extra: Vec::new() });
@@ -363,6 +435,17 @@ mod tests {
         assert_eq!(judged(&[(30_000, 0.3, 0.4)]).parts[2].new.n, 300);
         let all_cold: Vec<_> = (0..5).map(|m| (m * 60_000, 0.0, 0.1)).collect();
         assert_eq!(judged(&all_cold).reason, None, "neither the comparison nor the limit");
+        // An INIT that fails is an error of the new version like any other.
+        let errors = |minute: &Minute| {
+            let new = minute.new.clone().map(|new| Counts { errors: 30, ..new });
+            Minute { new, ..minute.clone() }
+        };
+        let failing: Vec<Minute> = minutes.iter().map(errors).collect();
+        let mut judge = Judge::default();
+        all_cold.iter().for_each(|(at, before, after)| judge.raised(Time(*at), *before, *after));
+        judge.look(&criteria, &failing, 0, Time::of_minute(5));
+        let reason = judge.look(&criteria, &failing, 0, Time::of_minute(20)).reason;
+        assert!(matches!(reason, Some(Reason::Worse { stream: Stream::Errors, .. })), "{reason:?}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::metric::Metric;
 use crate::rollout::names::{NotA, Weight, parse_duration};
 
-const EXPECTED: &str = "a limit (errors=SHARE, throttles=SHARE, spillover=SHARE, slower:DURATION=SHARE, \
-                        iterator-age:DURATION=SHARE or NAMESPACE/METRIC?DIMENSION=VALUE=SHARE)";
+const EXPECTED: &str = "a limit (errors=SHARE, throttles=SHARE, spillover=SHARE, async-dropped=SHARE, \
+                        dead-letter-errors=SHARE, slower:DURATION=SHARE, iterator-age:DURATION=SHARE or NAMESPACE/METRIC?DIMENSION=VALUE=SHARE)";
 const EXAMPLE: &str = "errors=1%";
 /// Lambda's longest timeout is 15 minutes.
 const LONGEST_DURATION_MS: u64 = 900_000;
@@ -39,6 +39,10 @@ pub enum Measure {
     OlderThan(u64),
     /// Invocations that provisioned concurrency had no room for.
     Spillover,
+    /// Asynchronous events that were given up after all their tries (`AsyncEventsDropped`).
+    AsyncDropped,
+    /// Of these, those that the dead-letter target did not take either (`DeadLetterErrors`).
+    DeadLetterErrors,
     /// A custom metric's sum.
     Metric(Metric),
 }
@@ -64,6 +68,8 @@ impl FromStr for Limit {
                 "errors" => Measure::Errors,
                 "throttles" => Measure::Throttles,
                 "spillover" => Measure::Spillover,
+                "async-dropped" => Measure::AsyncDropped,
+                "dead-letter-errors" => Measure::DeadLetterErrors,
                 _ => return Err(wrong()),
             },
             Some(("slower", duration)) => Measure::SlowerThan(within(duration, LONGEST_DURATION_MS)?),
@@ -90,6 +96,8 @@ impl fmt::Display for Measure {
             Self::Errors => f.write_str("errors"),
             Self::Throttles => f.write_str("throttles"),
             Self::Spillover => f.write_str("spillover"),
+            Self::AsyncDropped => f.write_str("async-dropped"),
+            Self::DeadLetterErrors => f.write_str("dead-letter-errors"),
             Self::SlowerThan(threshold_ms) => write!(f, "slower:{threshold_ms}ms"),
             Self::OlderThan(threshold_ms) => write!(f, "iterator-age:{threshold_ms}ms"),
             Self::Metric(metric) => metric.fmt(f),
@@ -128,6 +136,8 @@ mod tests {
             "errors=1%",
             "throttles=0.5%",
             "spillover=10%",
+            "async-dropped=0.5%",
+            "dead-letter-errors=1%",
             "slower:800ms=5%",
             "iterator-age:90000ms=5%",
             "Shop/Failures?service=a&version={version}=0.125%",
@@ -155,6 +165,7 @@ mod tests {
             "iterator-age:25h=1%",
             "errors=1",
             "errors:5=1%",
+            "async-dropped:5s=1%",
             "/Failures=1%",
             "Shop/Failures?version=1%",
         ] {
