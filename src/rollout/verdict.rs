@@ -8,9 +8,14 @@ use super::analysis::Standing;
 use super::content::Content;
 use super::driver::alias::by_hand;
 use super::names::{Time, Version, show_duration};
-use super::plan::{AliasPlan, Plan};
+use super::plan::{AliasPlan, OnOutage, Plan};
 use super::run::Verdict;
 use super::state::{AliasState, Conflict, Happening, PauseCause, Phase, Purpose, State, Stop, Why};
+
+/// How fast a weight takes effect everywhere is not documented, and what had begun goes on; the metrics that
+/// would show it come minutes later. So it is said, and nobody waits for it.
+const LINGERS: &str = "Traffic lingers: for a minute or so requests may still reach the new version, and those under \
+                       way end there; CloudWatch shows the first minute without any up to three minutes after it.";
 
 /// How a rollout ended for the process that drove it; the exit statuses follow from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -110,8 +115,7 @@ impl Verdict {
             Outcome::RolledBack => vec![
                 format!("{name} {is} back on {old}: {reason}"),
                 "A rollback does not undo tables, policies, APIs and queues of the new template, nor what the new \
-                 version did to data; $LATEST is still the new code. Requests that were under way may still end on \
-                 the new version."
+                 version did to data; $LATEST is still the new code."
                     .to_owned(),
             ],
             Outcome::Refused => vec![format!("{name} {stays} on {old}; no traffic was moved: {reason}")],
@@ -150,6 +154,9 @@ impl Verdict {
                 go_on("resume"),
             ],
         };
+        if self.outcome() == Outcome::RolledBack && self.state.first_traffic().is_some() {
+            lines.push(LINGERS.to_owned());
+        }
         if let Some((alias, standing)) = self.state.standing() {
             lines.push(of_alias(plan, alias, &standing_words(&standing)));
         }
@@ -393,7 +400,14 @@ pub fn happening_words(what: &Happening, plan: &Plan) -> String {
         Happening::WaitingForRequests { served, wanted } => {
             format!("held longer: {served} of {wanted} requests judged so far")
         }
-        Happening::Blind { error } => format!("cannot see, so no more traffic until it can: {error}"),
+        Happening::Blind { error } => match plan.on_outage {
+            OnOutage::Rollback => format!(
+                "cannot see, so no more traffic until it can, and back after {} of that: {error}",
+                show_duration(Duration::from_secs(plan.outage_s))
+            ),
+            OnOutage::Hold => format!("cannot see, so no more traffic until it can: {error}"),
+            OnOutage::Continue => format!("cannot see, and goes on without, as it was told: {error}"),
+        },
         Happening::SeesAgain => "can see again".to_owned(),
         Happening::Paused { cause } => pause_words(*cause).to_owned(),
         Happening::Running { task } => format!("running {}", plan.task_words(*task)),

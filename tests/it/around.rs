@@ -189,7 +189,14 @@ fn race_10_code_that_is_changed_by_hand_during_the_rollout_is_told_and_not_route
     world.write("", "", "one");
     world.deploy(&[]).expect(0);
     world.write("", "", "two");
-    let child = world.deploy_until_split();
+    // For a person, who has to be told.
+    let mut command = world.samara(&SLOW).into_command();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let began = std::time::Instant::now();
+    while world.alias().1.is_empty() {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "it never moved traffic");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("bootstrap", zip::write::SimpleFileOptions::default()).expect("a file");
     std::io::Write::write_all(&mut zip, SILENT.as_bytes()).expect("its content");
@@ -198,6 +205,8 @@ fn race_10_code_that_is_changed_by_hand_during_the_rollout_is_told_and_not_route
     world.runtime.block_on(update).expect("an answer");
     let ended = child.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("somebody changed it during the rollout"), "{said}");
     assert_eq!((world.alias(), world.versions()), (whole("2"), vec!["1".to_owned(), "2".to_owned()]));
 }
 
@@ -507,4 +516,9 @@ fn race_46_traffic_that_does_not_come_through_the_alias_is_listed() {
     let listed = world.deploy(&["--no-execute-changeset"]).expect(0);
     let listed = listed.says("Past (AWS::Lambda::Permission) names Fn without its alias");
     assert!(!listed.stderr.contains("Through (AWS"), "{}", listed.stderr);
+    // What a rollout on its own would not move is listed by its plan.
+    world.deploy(&[]).expect(0);
+    let plan = world.rollout(&["plan", "--to-version", "1"]).expect(0);
+    let plan = plan.says("Past (AWS::Lambda::Permission) names Fn without its alias");
+    assert!(!plan.stderr.contains("Through (AWS"), "{}", plan.stderr);
 }

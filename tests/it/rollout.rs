@@ -329,7 +329,7 @@ fn an_abort_takes_a_living_driver_its_rollout() {
 }
 
 #[test]
-fn interrupted_it_does_what_it_was_told() {
+fn race_34_interrupted_it_does_what_it_was_told_and_interrupted_twice_it_ends_at_once() {
     let world = World::new("60");
     let terminate = |child: &Child| {
         let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
@@ -357,6 +357,18 @@ fn interrupted_it_does_what_it_was_told() {
     assert_eq!(world.alias().1.get("2"), Some(&0.1));
     world.run(&["abort"]).expect(4);
     assert_eq!(world.alias(), whole("1"));
+
+    // Nothing answers any more: the way back is tried again and again, until a second signal.
+    let mut child = world.start_until("canary:10%:30m", 0.1);
+    world.project.samara(["sandbox", "stop"]).run().expect(0);
+    terminate(&child);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(child.try_wait().unwrap().is_none(), "it does not give up");
+    terminate(&child);
+    let (status, said) = ended(child);
+    assert_eq!(status, Some(130), "{said}");
+    let words = "ended at once; carry on with: samara rollout resume --function hello --alias live";
+    assert!(said.contains(words), "{said}");
 }
 
 #[test]

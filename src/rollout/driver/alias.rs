@@ -151,6 +151,7 @@ fn readiness(found: &Configuration) -> Readiness {
     };
     match (found.state.as_str(), found.last_update.as_str()) {
         ("Failed", _) => Readiness::Failed(reason()),
+        (_, "Failed") => Readiness::Failed(format!("the last update of version {} failed", found.version)),
         ("Pending", _) | (_, "InProgress") => Readiness::Pending,
         // Inactive wakes with its first request; where Lambda says nothing it is old and active.
         _ => Readiness::Active,
@@ -176,6 +177,28 @@ mod tests {
     fn the_command_by_hand_clears_the_weights_too() {
         let id = AliasId::new("hello".parse().unwrap(), "live".parse().unwrap());
         insta::assert_snapshot!(by_hand(&id, &Content::whole("7".parse().unwrap())), @r#"aws lambda update-alias --function-name hello --name live --function-version 7 --routing-config '{"AdditionalVersionWeights":{}}'"#);
+    }
+
+    #[test]
+    fn race_11_a_version_serves_when_it_is_active_and_its_update_is_over() {
+        let of = |state: &str, last_update: &str| {
+            let found = Configuration {
+                version: "8".to_owned(),
+                state: state.to_owned(),
+                last_update: last_update.to_owned(),
+                ..Configuration::default()
+            };
+            readiness(&found)
+        };
+        for (state, last_update) in [("Active", "Successful"), ("Inactive", "Successful"), ("", "")] {
+            assert_eq!(of(state, last_update), Readiness::Active, "{state} {last_update}");
+        }
+        for (state, last_update) in [("Pending", ""), ("Pending", "InProgress"), ("Active", "InProgress")] {
+            assert_eq!(of(state, last_update), Readiness::Pending, "{state} {last_update}");
+        }
+        for (state, last_update) in [("Failed", ""), ("Failed", "Successful"), ("Active", "Failed")] {
+            assert!(matches!(of(state, last_update), Readiness::Failed(_)), "{state} {last_update}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ mod drive;
 mod event;
 mod mutation;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod strangers;
 mod take;
 #[cfg(test)]
