@@ -79,6 +79,14 @@ pub enum Signal {
     Pause,
     /// Do what is due, then leave it for a later `resume`.
     Leave,
+    /// Go back, as another function of the stack does.
+    Together,
+}
+
+/// Why a function goes back that has done nothing.
+pub(super) fn together() -> Why {
+    let reason = "it goes back, and all of a stack go together".to_owned();
+    Why::Check { what: "another function of the stack".to_owned(), reason }
 }
 
 /// What is told while it runs.
@@ -209,6 +217,7 @@ fn what_of(signal: Signal) -> What {
         Signal::Promote => What::Promote,
         Signal::Pause => What::Pause,
         Signal::Leave => What::Leave,
+        Signal::Together => What::Back(together()),
     }
 }
 

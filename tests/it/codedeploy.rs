@@ -132,15 +132,23 @@ Resources:
 
     /// The newest first.
     fn deployments(&self) -> Vec<String> {
-        let (application, group) =
-            (self.physical("ServerlessDeploymentApplication"), self.physical("FnDeploymentGroup"));
+        self.deployments_of("Fn")
+    }
+
+    fn deployments_of(&self, function: &str) -> Vec<String> {
+        let application = self.physical("ServerlessDeploymentApplication");
+        let group = self.physical(&format!("{function}DeploymentGroup"));
         let answer = self.codedeploy.list_deployments().application_name(application).deployment_group_name(group);
         self.runtime.block_on(answer.send()).expect("an answer").deployments.unwrap_or_default()
     }
 
     /// Version, and the weights of the other one.
     pub(crate) fn alias(&self) -> (String, HashMap<String, f64>) {
-        let alias = self.lambda.get_alias().function_name(self.physical("Fn")).name("live").send();
+        self.alias_of("Fn")
+    }
+
+    fn alias_of(&self, function: &str) -> (String, HashMap<String, f64>) {
+        let alias = self.lambda.get_alias().function_name(self.physical(function)).name("live").send();
         let alias = self.runtime.block_on(alias).expect("an answer");
         let weights = alias.routing_config.and_then(|routing| routing.additional_version_weights).unwrap_or_default();
         (alias.function_version.expect("a version"), weights)
@@ -241,6 +249,86 @@ fn race_44_a_stop_that_leaves_two_versions_is_mended_when_the_stack_is_idle() {
         world.write("Type: AllAtOnce", "def handler(event, context): return 'mended'\n");
         let _ = world.deploy(&[]).expect(0);
         assert!(world.alias().1.is_empty(), "{:?}", world.alias());
+    }
+}
+
+#[test]
+fn all_at_once_is_watched_over_codedeploy_as_over_the_alias() {
+    for engine in ["alias", "codedeploy"] {
+        let world = World::new();
+        let args = ["--engine", engine, "--bake", "10m"];
+        world.write("Type: AllAtOnce", GOOD);
+        let _ = world.deploy(&args).expect(0);
+        world.write("Type: AllAtOnce", BAD);
+        // What the new version is held against is what the old one did before.
+        let bad = world.under_traffic(|| {
+            std::thread::sleep(std::time::Duration::from_secs(8));
+            world.deploy(&args)
+        });
+        let bad = bad.expect(4).prints("is back on version 1: errors: ");
+        assert_eq!(world.alias(), whole("1"), "{engine}");
+        assert_eq!(bad.stderr.contains("out of step"), engine == "codedeploy", "{}", bad.stderr);
+        world.write("Type: AllAtOnce", "def handler(event, context): return 'mended'\n");
+        let mended = world.under_traffic(|| world.deploy(&args)).expect(0);
+        let _ = mended.prints("to everybody");
+        assert_eq!((world.alias().0.as_str(), world.status().as_str()), ("3", "UPDATE_COMPLETE"), "{engine}");
+    }
+}
+
+#[test]
+fn race_13_functions_that_codedeploy_moves_go_back_together() {
+    let world = World::new();
+    let write = |code: &str| {
+        world.write("Type: AllAtOnce, Hooks: { PreTraffic: !Ref Check }", code);
+        let more = "  Other:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: src/
+      Handler: app.handler
+      Runtime: python3.12
+      AutoPublishAlias: live
+      DeploymentPreference: { Type: Linear10PercentEvery10Minutes }
+  Check:
+    Type: AWS::Serverless::Function
+    Properties: { CodeUri: check/, Handler: app.handler, Runtime: python3.12 }
+";
+        let template = world.project.read("template.yaml") + more;
+        world.project.write("template.yaml", template);
+        world.project.write("check/app.py", "def handler(event, context): raise ValueError('no')\n");
+    };
+    write(GOOD);
+    // A new stack with hooks takes CodeDeploy by itself.
+    let _ = world.deploy(&[]).expect(0);
+    write("def handler(event, context): return 'better'\n");
+    let _ = world.deploy(&[]).expect(4).says("HOOK_EXECUTION_FAILURE");
+    assert_eq!((world.alias(), world.alias_of("Other")), (whole("1"), whole("1")));
+    assert_eq!(world.status(), "UPDATE_ROLLBACK_COMPLETE");
+    // The other one would have taken an hour and a half.
+    for id in world.deployments_of("Other") {
+        let answer = world.codedeploy.get_deployment().deployment_id(&id).send();
+        let info = world.runtime.block_on(answer).expect("an answer").deployment_info.expect("a deployment");
+        let is_way_back = info.creator().is_some_and(|creator| creator.as_str() == "codeDeployRollback");
+        assert!(is_way_back || info.status().is_some_and(|status| status.as_str() == "Stopped"), "{info:?}");
+    }
+}
+
+#[test]
+fn a_stack_changes_its_engine_and_back_again() {
+    let world = World::new();
+    let version = |at: u32| format!("def handler(event, context): return {at}\n");
+    let quiet = ["--no-bake", "--min-requests", "0", "--engine"];
+    for (at, engine) in [(1, "alias"), (2, "codedeploy"), (3, "alias"), (4, "codedeploy")] {
+        world.write("Type: Canary10Percent5Minutes", &version(at));
+        let _ = world.deploy(&[&quiet[..], &[engine]].concat()).expect(0);
+        assert_eq!(world.alias(), whole(&at.to_string()), "{engine}");
+        assert_eq!(world.status(), "UPDATE_COMPLETE".replace("UPDATE", if at == 1 { "CREATE" } else { "UPDATE" }));
+        // What CodeDeploy needs is there with it, and gone without it.
+        let answer = world.codedeploy.list_applications().send();
+        let applications = world.runtime.block_on(answer).expect("an answer").applications.unwrap_or_default();
+        assert_eq!(applications.len(), usize::from(engine == "codedeploy"), "{applications:?}");
+        if engine == "codedeploy" {
+            assert_eq!(world.deployments().len(), 1, "it moved this version alone");
+        }
     }
 }
 

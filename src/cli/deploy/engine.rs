@@ -30,11 +30,13 @@ use crate::rollout::content::Content;
 use crate::rollout::names::AliasId;
 use crate::rollout::plan::{Engine, HookTime};
 use crate::rollout::run::{Progress, Services, Signal, Verdict};
-use crate::rollout::state::Phase as RolloutPhase;
+use crate::rollout::state::{Entry, Happening, Phase as RolloutPhase};
 use crate::rollout::verdict::Outcome;
 use crate::rollout::{self, Options};
 use crate::template::{Map, Node};
 
+/// What a watch may be told before it listens: the signals of a person, and of each other function.
+const SIGNALS: usize = 64;
 /// Between two looks for a deployment.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
@@ -167,20 +169,20 @@ impl Steps<'_> {
         phase.rolling();
         let resume = format!("samara rollout resume {flags}");
         let mut listened = signals::listen(self.context, self.settings.on_interrupt, resume);
-        let mut senders: Vec<mpsc::Sender<Signal>> = Vec::new();
+        let (senders, receivers): (Vec<_>, Vec<_>) = all.iter().map(|_| mpsc::channel::<Signal>(SIGNALS)).unzip();
         let mut watches = JoinSet::new();
         let timeout = self.settings.rollout.timeout;
         let Context { global, terminal, cwd } = self.context;
         let context = Arc::new(Context { global: global.clone(), terminal: *terminal, cwd: cwd.clone() });
         let several = all.len() > 1;
-        for one in all {
-            let (sender, mut receiver) = mpsc::channel(4);
-            senders.push(sender);
+        for (at, (one, mut receiver)) in all.into_iter().zip(receivers).enumerate() {
+            let others = senders.iter().enumerate().filter(|(other, _)| *other != at);
+            let others: Vec<_> = others.map(|(_, sender)| sender.clone()).collect();
             let (done, context, mut tell) = (Arc::clone(&done), Arc::clone(&context), self.settings.tell.clone());
             if several {
                 tell.report = tell.report.map(|path| report_of(&path, &one.id));
             }
-            watches.spawn(async move { one.follow(&context, &tell, &done, timeout, &mut receiver).await });
+            watches.spawn(async move { one.follow(&context, &tell, &done, timeout, &mut receiver, &others).await });
         }
         let forward = tokio::spawn(async move {
             while let Some(signal) = listened.recv().await {
@@ -277,12 +279,21 @@ impl Watching {
         updated: &AtomicBool,
         timeout: Option<Duration>,
         signals: &mut mpsc::Receiver<Signal>,
+        others: &[mpsc::Sender<Signal>],
     ) -> Result<Option<Verdict>, Error> {
         let Some((deployment, plan)) = self.find(updated).await? else { return Ok(None) };
         let Self { aws, stack, before, services, .. } = self;
         let deploying = Deploying { id: deployment, stack };
         let audience = Audience::new(context, &aws, tell, &plan, Lines::Json)?;
-        let sink = |progress: Progress| audience.hear(&progress);
+        let sink = |progress: Progress| {
+            if let Progress::Happened(Entry { what: Happening::Decided { .. }, .. }) = &progress {
+                for other in others {
+                    // One that is over hears nothing any more, and one that goes back already does not mind.
+                    let _ = other.try_send(Signal::Together);
+                }
+            }
+            audience.hear(&progress);
+        };
         let found = run::Found { plan, before, deploying };
         let verdict = run::start(&aws, found, timeout, &services, signals, &sink).await?;
         audience.end(&verdict, &services).await;

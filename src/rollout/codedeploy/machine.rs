@@ -1,6 +1,7 @@
 //! The watching machine: `step(watch, event) -> (watch, actions)`. Pure; time is in the event.
 //!
-//! It never moves traffic forward. What it sees comes as one [`Observation`], read in an order that
+//! It never moves traffic forward. What AWS has brought to its end is watched for the time of the bake,
+//! as it is where samara moves the traffic: the last minutes' metrics come when the deployment is over. What it sees comes as one [`Observation`], read in an order that
 //! makes it safe to act on: deployments first, then the stack, the aliases last. A stop is asked for
 //! until CodeDeploy has it; an alias is written only when every deployment is over (that which rolls
 //! back too) and the stack is idle, and only over the revision that was read then.
@@ -413,17 +414,16 @@ impl Watch {
             let reason = format!("its provisioned concurrency could not be allocated: {reason}");
             return self.state.decide(Why::Version { reason });
         }
+        // What becomes of a stack after its update is somebody else's matter.
+        let bakes = matches!(self.state.phase, Phase::Baking { .. });
         match &seen.stack {
-            Stack::Idle { status, updated: false } => {
+            Stack::Idle { status, updated: false } if !bakes => {
                 let what = "the update of the stack".to_owned();
                 return self.state.decide(Why::Check { what, reason: format!("it ended in {status}") });
             }
-            Stack::Idle { updated: true, .. } if self.has_arrived(seen) => {
-                self.state.tell(Happening::Succeeded);
-                return self.state.turn_to(Phase::Succeeded);
-            }
+            Stack::Idle { .. } if self.has_arrived(seen) => return self.arrived(bakes),
             // Everything is over, and yet an alias is not where CodeDeploy left it.
-            Stack::Idle { updated: true, .. } if Self::is_over(seen) => {
+            Stack::Idle { .. } if Self::is_over(seen) => {
                 let elsewhere = self
                     .state
                     .aliases
@@ -438,7 +438,21 @@ impl Watch {
             }
             Stack::Idle { .. } | Stack::Busy => {}
         }
-        self.state.turn_to(self.place());
+        if !bakes {
+            self.state.turn_to(self.place());
+        }
+    }
+
+    /// Everything is where it should end: it is watched for the time of the bake.
+    fn arrived(&mut self, bakes: bool) {
+        if !bakes && self.state.plan.bake_s > 0 {
+            self.state.tell(Happening::Baking);
+            return self.state.turn_to(Phase::Baking { since: self.now });
+        }
+        if self.state.has_baked() {
+            self.state.tell(Happening::Succeeded);
+            self.state.turn_to(Phase::Succeeded);
+        }
     }
 
     /// Whether everything is where it should end.
@@ -546,7 +560,13 @@ impl Watch {
         }
         if self.state.may_go_back() && !self.looking && now >= self.look_not_before {
             self.looking = true;
-            let whole_from = self.whole_since.map(|since| since.minute() + 1);
+            // Who takes a watch over in its bake knows since when.
+            let bakes_since = match self.state.phase {
+                Phase::Baking { since } => Some(since),
+                _ => None,
+            };
+            let whole_since = [self.whole_since, bakes_since].into_iter().flatten().min();
+            let whole_from = whole_since.map(|since| since.minute() + 1);
             actions.push(Action::Look { from: self.state.evidence_from(), whole_from });
         }
         let due = self.state.seq > self.journalled || now >= self.heartbeat_at;

@@ -14,7 +14,7 @@ use crate::rollout::content::{Content, Seen};
 use crate::rollout::names::{AliasId, NotA, Version};
 use crate::rollout::plan::{AliasPlan, Defaults, Engine, OnNoData, Plan};
 use crate::rollout::refusal::Facts;
-use crate::rollout::run::{Progress, Services, Signal, Sink, Verdict};
+use crate::rollout::run::{Progress, Services, Signal, Sink, Verdict, together};
 use crate::rollout::state::{Entry, Happening, Purpose, State, Stop, Why};
 use crate::rollout::store::WriteError;
 use crate::rollout::strategy::Strategy;
@@ -115,8 +115,7 @@ pub async fn plan(
         aliases: vec![alias],
         alarms: options.alarms.clone(),
         ignored_alarms: options.ignored_alarms.clone(),
-        // What AWS has brought to its end is not watched any longer.
-        bake_s: 0,
+        bake_s: options.bake.as_secs(),
         min_requests: 0,
         max_hold_s: 0,
         on_no_data: OnNoData::Continue,
@@ -261,6 +260,7 @@ async fn drive(
                 },
                 signal = signals.recv(), if listening => match signal {
                     Some(Signal::RollBack) => What::Back(Why::Interrupted),
+                    Some(Signal::Together) => What::Back(together()),
                     Some(Signal::Hold | Signal::Leave) => What::Hold,
                     // AWS waits for nobody.
                     Some(Signal::Promote | Signal::Pause) => What::Tick,

@@ -250,7 +250,7 @@ impl State {
     }
 
     /// Without a bake there is nothing to look at.
-    fn is_baked(&self) -> bool {
+    pub(super) fn is_baked(&self) -> bool {
         self.plan.bake_s == 0 || self.is_past_gate()
     }
 

@@ -53,6 +53,11 @@ impl State {
         self.note(Happening::Confirmed { alias: index, content });
     }
 
+    /// Whether it was watched long enough at 100 %, and seen to the end.
+    pub(in crate::rollout) fn has_baked(&self) -> bool {
+        self.is_baked()
+    }
+
     /// Where the evidence has to be read from.
     pub(in crate::rollout) fn evidence_from(&self) -> i64 {
         let now = self.live.now;

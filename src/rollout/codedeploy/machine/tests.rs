@@ -1,7 +1,9 @@
 use super::*;
+use crate::rollout::analysis::alarms::{AlarmReading, AlarmState};
 use crate::rollout::names::Version;
 use crate::rollout::plan::Engine;
 use crate::rollout::plan::tests::plan;
+use crate::rollout::state::AliasReading;
 
 /// A watch over one alias that goes from version 7 to version 8, or whatever the plan says.
 struct Story {
@@ -26,6 +28,7 @@ impl Story {
     fn new() -> Self {
         let mut plan = plan("linear:50%:2m");
         plan.engine = Engine::CodeDeploy;
+        plan.bake_s = 0;
         let before = plan.aliases[0].before();
         let mut watch = Watch::new(State::new(plan, vec![seen(before, "r0")]));
         watch.watches(&[("d-1".to_owned(), "app".to_owned())], Time(1_000_000));
@@ -160,6 +163,59 @@ fn race_23_weights_of_lambda_while_it_allocates_are_no_conflict_and_a_failed_all
     let whole = Content::whole(story.new_version());
     story.sees_all(Deployed::Succeeded, idle(true), Some(whole), Provisioned::Ready);
     assert_eq!(story.watch.state.phase, Phase::Succeeded);
+}
+
+/// A version that has arrived, in its bake of five minutes.
+fn baking() -> Story {
+    let mut story = Story::new();
+    story.watch.state.plan.bake_s = 300;
+    let split = story.split();
+    story.sees(Deployed::Running, Stack::Busy, split);
+    let whole = Content::whole(story.new_version());
+    story.sees(Deployed::Succeeded, idle(true), whole);
+    assert!(matches!(story.watch.state.phase, Phase::Baking { .. }), "{:?}", story.watch.state.phase);
+    story
+}
+
+fn looks_well(story: &mut Story) {
+    let alarm = AlarmReading { name: "errors".to_owned(), state: AlarmState::Ok, reason: String::new() };
+    story.tell(What::Looked(Ok(Reading { aliases: vec![AliasReading::default()], alarms: vec![alarm] })));
+}
+
+#[test]
+fn what_aws_has_brought_to_its_end_is_watched_for_the_bake() {
+    let mut story = baking();
+    let whole = Content::whole(story.new_version());
+    looks_well(&mut story);
+    // Neither the stack's next update nor its failure ends it.
+    for stack in [Stack::Busy, idle(false), idle(true)] {
+        story.sees(Deployed::Succeeded, stack, whole.clone());
+        assert!(matches!(story.watch.state.phase, Phase::Baking { .. }), "{:?}", story.watch.state.phase);
+    }
+    story.at = story.at + Duration::from_secs(300);
+    story.sees(Deployed::Succeeded, idle(true), whole.clone());
+    assert!(matches!(story.watch.state.phase, Phase::Baking { .. }), "not before it was seen to the end");
+    looks_well(&mut story);
+    story.sees(Deployed::Succeeded, idle(true), whole);
+    assert_eq!(story.watch.state.phase, Phase::Succeeded);
+}
+
+#[test]
+fn what_the_bake_finds_is_taken_back_by_one_write() {
+    let mut story = baking();
+    let alarm = AlarmReading { name: "errors".to_owned(), state: AlarmState::Alarm, reason: String::new() };
+    let reading = Reading { aliases: vec![AliasReading::default()], alarms: vec![alarm] };
+    let actions = story.tell(What::Looked(Ok(reading)));
+    assert_eq!(Story::writes(&actions), [Content::whole(story.old())]);
+    assert!(!actions.contains(&Action::Stop(0)), "there is nothing to stop");
+}
+
+#[test]
+fn what_somebody_else_makes_of_the_alias_in_the_bake_is_left_alone() {
+    let mut story = baking();
+    let actions = story.sees(Deployed::Succeeded, idle(true), Content::whole("99".parse().unwrap()));
+    assert!(Story::writes(&actions).is_empty(), "{actions:?}");
+    assert!(matches!(story.watch.state.phase, Phase::Conflicted { .. }), "{:?}", story.watch.state.phase);
 }
 
 #[test]
