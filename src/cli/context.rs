@@ -116,7 +116,9 @@ impl Context {
         let mut settings = aws::Settings {
             region: self.global.region.clone().or_else(|| self.env("AWS_REGION")).or(region),
             profile: self.global.profile.clone().or(profile),
-            endpoint_url: self.env("AWS_ENDPOINT_URL"),
+            // The SDK reads AWS_ENDPOINT_URL by itself, and a service's own, such as AWS_ENDPOINT_URL_S3, before it;
+            // what is set here would go before both.
+            endpoint_url: None,
             static_credentials: None,
             ca_bundle: self.env("AWS_CA_BUNDLE").map(PathBuf::from),
             ..aws::Settings::default()
