@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::rollout::analysis::Standing;
+use crate::rollout::analysis::{Standing, number};
 use crate::rollout::follow::{Figures, Served};
 use crate::rollout::names::{Time, Version, Weight, show_duration};
 use crate::rollout::run::Progress;
@@ -84,7 +84,10 @@ pub fn frame(view: &View<'_>, width: usize) -> Vec<String> {
             None => lines.push("  CloudWatch cannot be read at the moment".to_owned()),
         }
         if let Some(standing) = &alias.standing {
-            lines.push(format!("  evidence  {} {}", bar(evidence_share(standing)), standing_words(standing)));
+            // The figure first: what is told in words may be cut at the edge.
+            let figure = format!("{} of {}", number(standing.evidence), number(standing.bound));
+            lines.push(format!("  evidence  {} {figure}", bar(evidence_share(standing))));
+            lines.push(format!("            {}", standing_words(standing)));
         }
     }
     lines.push(format!("  now       {}{}", phase_words(state), next_words(view)));
