@@ -445,6 +445,7 @@ impl Plan {
             let criteria = &alias.criteria;
             let mut judges = vec![format!("errors of new against old (bound {:.0})", 1.0 / criteria.alpha)];
             judges.extend(criteria.tau_ms().map(|tau_ms| format!("slow requests (over {tau_ms:.0} ms)")));
+            judges.extend(criteria.metrics.iter().map(|metric| format!("{metric} of new against old")));
             judges.extend(criteria.limits.iter().map(|limit| format!("limit {limit}")));
             judges.extend(alarms.iter().cloned());
             let of = if self.aliases.len() > 1 { format!("{} ", alias.id) } else { String::new() };
@@ -458,7 +459,7 @@ impl Plan {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::rollout::analysis::Baseline;
+    use crate::rollout::analysis::{Baseline, Metric};
 
     /// A plan to try things with.
     pub(in crate::rollout) fn plan(strategy: &str) -> Plan {
@@ -502,6 +503,21 @@ pub(super) mod tests {
           judged by errors of new against old (bound 100), alarm errors
           steps:1%:5m,10%:10m,pause,50%:10m would notice +12.3 points of errors or more at the last hour's traffic
         ");
+    }
+
+    #[test]
+    fn every_judge_is_named() {
+        let mut plan = plan("canary:10%:5m");
+        let criteria = &mut plan.aliases[0].criteria;
+        criteria.baseline.p95_ms = Some(100.0);
+        criteria.limits.push("errors=1%".parse().unwrap());
+        criteria.metrics.push(Metric::to_compare("Shop/Failures?version={version}").unwrap());
+        let told = plan.describe().into_iter().find(|line| line.contains("judged by")).unwrap();
+        for judge in
+            ["errors of new", "slow requests (over", "Shop/Failures?version={version} of new", "limit errors=1%"]
+        {
+            assert!(told.contains(judge), "{judge} is not in {told}");
+        }
     }
 
     #[test]

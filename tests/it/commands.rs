@@ -400,6 +400,7 @@ fn the_documented_json_is_what_the_commands_print() {
     };
     print(&["plan", "--to-version", "2"]);
     print(&["pause"]);
+    print(&["resume"]);
     let driver = world.start_until("canary:10%:1m", 0.1);
     print(&["status"]);
     print(&["watch"]);
@@ -411,7 +412,7 @@ fn the_documented_json_is_what_the_commands_print() {
     let (text, _) = document.split_once("## `").unwrap_or((&document, ""));
     let mut fresh = format!("{}\n", text.trim_end());
     let mut differs = Vec::new();
-    for kind in ["plan", "status", "history", "rollout", "watch", "verdict", "rollback", "error"] {
+    for kind in ["plan", "status", "history", "rollout", "watch", "verdict", "rollback", "nothing", "error"] {
         let found = real.iter().find(|one| one["type"] == kind).unwrap_or_else(|| panic!("no {kind} was printed"));
         assert_eq!(found["schema"], 1, "{found}");
         let pretty = serde_json::to_string_pretty(found).unwrap();

@@ -1,12 +1,14 @@
 //! `samara rollout resume`: carries on where a process left it.
 
 use clap::Args;
+use serde_json::json;
 
 use super::take_over::{self, TakeOverArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout;
 use crate::rollout::state::Purpose;
+use crate::ui::rollout::SCHEMA;
 
 /// Carry on a rollout where a process left it
 ///
@@ -21,8 +23,9 @@ Examples:
   samara rollout resume --stack-name hello --adopt
   samara rollout resume --stack-name hello --no-wait        every few minutes, by a timer
 
-Exit statuses: 0 the new version serves, nothing is under way, or --no-wait did what was due · 1 failed · 4 rolled
-back · 5 somebody else has or changed the alias · 6 waits for a person · 130 interrupted and held")]
+Exit statuses: 0 the new version serves, nothing is under way, or --no-wait did what was due · 1 failed, or \
+there is no such alias · 2 wrong arguments · 4 rolled back · 5 somebody else has or changed the alias · 6 waits \
+for a person · 130 interrupted and held")]
 pub(super) struct ResumeArgs {
     #[command(flatten)]
     common: TakeOverArgs,
@@ -44,6 +47,9 @@ pub(super) async fn run(context: &Context, mut args: ResumeArgs) -> Result<Statu
             if matches!(nothing, rollout::Error::NoRollout { .. })
                 || (args.no_wait && matches!(nothing, rollout::Error::Held { alive: true, .. })) =>
         {
+            if context.terminal.is_json() {
+                context.terminal.json(&json!({"schema": SCHEMA, "type": "nothing", "message": nothing.to_string()}));
+            }
             context.terminal.status("Nothing", format_args!("to do: {nothing}"));
             Ok(Status::Done)
         }

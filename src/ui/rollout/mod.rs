@@ -44,9 +44,9 @@ pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
         }
         Progress::Looked { at, phase, alias, standing } => {
             let at_100 = matches!(phase, Phase::Baking { .. });
-            let where_ = if at_100 { "100%" } else { "" };
+            let where_ = if at_100 { "100% " } else { "" };
             let told = of_alias(plan, *alias, &standing_words(standing));
-            terminal.status("Watching", format_args!("{} {where_} {told}", at.clock()));
+            terminal.status("Watching", format_args!("{} {where_}{told}", at.clock()));
         }
         Progress::Trouble { at, text } => terminal.warn(format_args!("{} {text}", at.clock())),
         Progress::Waiting(text) => terminal.status("Waiting", text),
@@ -95,6 +95,9 @@ pub fn plan_json(plan: &Plan, warnings: &[String]) -> serde_json::Value {
                 "old_version": alias.old,
                 "new_version": alias.new,
                 "strategy": alias.strategy,
+                "bound": alias.criteria.bound(),
+                "slow_over_ms": alias.criteria.tau_ms(),
+                "metrics": alias.criteria.metrics,
                 "limits": alias.criteria.limits,
                 "would_notice_points": alias.resolution().map(|points| points * 100.0),
                 "requests_last_hour": alias.criteria.baseline.n,
