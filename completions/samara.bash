@@ -1094,7 +1094,7 @@ _samara() {
             return 0
             ;;
         samara__subcmd__rollout__subcmd__retry)
-            opts="-y -h -V --function --alias --stack-name --journal-bucket --config-file --config-env --strategy --timeout --on-interrupt --yes --region --profile --sandbox --output --color --debug --help --version"
+            opts="-y -h -V --function --alias --stack-name --journal-bucket --config-file --config-env --strategy --timeout --on-interrupt --yes --no-wait --report --notify --region --profile --sandbox --output --color --debug --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1134,6 +1134,14 @@ _samara() {
                     ;;
                 --on-interrupt)
                     COMPREPLY=($(compgen -W "rollback hold ask" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --region)

@@ -491,6 +491,8 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l on-interrupt -d 'What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]' -r -f -a "rollback\t'Take it back'
 hold\t'Leave the weight as it is, to be resumed'
 ask\t'Ask, on a terminal; else take it back'"
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l report -d 'Write an HTML page about the rollout when it has ended, however it ended' -r -F
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l notify -d 'Run a command at each transition: JSON on its standard input, facts in SAMARA_… variables; no shell, at most 30 s, and its failure is only a warning' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l region -d 'AWS region, such as eu-central-1' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l profile -d 'Profile of ~/.aws/config' -r
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l output -d 'What is printed on standard output' -r -f -a "text\t'For people'
@@ -499,6 +501,7 @@ complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_s
 always\t'Always'
 never\t'Never'"
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -s y -l yes -d 'Yes, although it was rolled back'
+complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l no-wait -d 'Return when the first step is set, with the command that carries on; it exits with 0'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l sandbox -d 'Use the project\'s own sandbox under .samara/ instead of an AWS account; started when needed'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -l debug -d 'Print what is done in detail, without secrets and bodies, on standard error'
 complete -c samara -n "__fish_samara_using_subcommand rollout; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'

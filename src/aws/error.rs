@@ -92,6 +92,11 @@ impl Error {
         Self { service, operation, resource: resource.into(), kind, code, message, request_id, status }
     }
 
+    /// Whether AWS answered with this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
     /// Whether the thing that was asked about is not there.
     pub fn is_not_found(&self) -> bool {
         self.kind == ErrorKind::NotFound
@@ -219,6 +224,12 @@ impl Hint for Error {
             ErrorKind::NoAnswer => "Check the network, HTTPS_PROXY and the endpoint, then run the same command again.",
             ErrorKind::NotAnAwsAnswer => "Something between here and AWS answered; check proxy and endpoint.",
             ErrorKind::Service => "Run the same command again in a minute; the retries of this run are spent.",
+            ErrorKind::NotFound if self.has_code("NoSuchBucket") => {
+                "Check the bucket's name (--journal-bucket for a rollout's journal) and the account."
+            }
+            ErrorKind::NotFound if self.service == "cloudformation" => {
+                "Check the stack's name, and --region: `aws cloudformation list-stacks` lists what there is."
+            }
             _ => return Vec::new(),
         };
         vec![hint.to_owned()]

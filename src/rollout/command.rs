@@ -2,6 +2,7 @@
 //! shell is involved, so nothing that a name or a reason holds is ever taken for a command.
 
 use std::fmt;
+use std::path::Path;
 use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
@@ -31,6 +32,19 @@ impl CommandLine {
         &self.0
     }
 
+    /// The same, when its program is on this machine, looked for as it is when it is run: by its path, or
+    /// along `PATH`. A slip of the pen is found before anything is begun.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn installed(self) -> Result<Self, NotA> {
+        let program = self.0.first().map(String::as_str).unwrap_or_default();
+        if is_installed(program) {
+            return Ok(self);
+        }
+        Err(NotA::new(program, "a program on this machine, by its path or in PATH", EXAMPLE))
+    }
+
     /// From words that were read before.
     ///
     /// # Errors
@@ -44,6 +58,19 @@ impl CommandLine {
 }
 
 const EXAMPLE: &str = "./notify.sh '#deploys'";
+
+fn is_installed(program: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let may_run = |path: &Path| {
+        std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return may_run(Path::new(program));
+    }
+    #[expect(clippy::disallowed_methods, reason = "what runs it looks there too")]
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| may_run(&folder.join(program)))
+}
 
 impl FromStr for CommandLine {
     type Err = NotA;
@@ -287,6 +314,17 @@ mod tests {
         assert_eq!(words("x $(rm -rf /) `y` ~ *;z"), ["x", "$(rm", "-rf", "/)", "`y`", "~", "*;z"]);
         for wrong in ["", "   ", "'a", "\"a", "a\\", "''", "a\0b"] {
             assert!(wrong.parse::<CommandLine>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_here_is_told_before_it_is_needed() {
+        for here in ["sh -c true", "/bin/sh"] {
+            assert!(here.parse::<CommandLine>().unwrap().installed().is_ok(), "{here}");
+        }
+        for missing in ["/no/such/program x", "no-such-program", "./sh", "/etc/passwd", "/"] {
+            let error = missing.parse::<CommandLine>().unwrap().installed().unwrap_err().to_string();
+            assert!(error.contains("is not a program on this machine"), "{error}");
         }
     }
 

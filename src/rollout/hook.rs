@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::command::{self, CommandLine, Trouble};
-use super::names::NotA;
+use super::names::{FunctionRef, NotA};
 use super::plan::{AliasPlan, Hook, HookKind, HookTime, Plan, WarmUp};
 use super::state::{Task, TaskTrouble};
 use crate::aws::lambda::{Invocation, Lambda};
@@ -27,10 +27,10 @@ const SHOWN: usize = 500;
 impl std::str::FromStr for HookKind {
     type Err = NotA;
 
-    /// `cmd:COMMAND`, `events:FOLDER`, or a function's name or ARN.
+    /// `cmd:COMMAND`, `events:FOLDER`, or a function's name or ARN, which may name a version or an alias.
     fn from_str(text: &str) -> Result<Self, NotA> {
         if let Some(command) = text.strip_prefix("cmd:") {
-            let command: CommandLine = command.parse()?;
+            let command = command.parse::<CommandLine>()?.installed()?;
             return Ok(Self::Command { command: command.words().to_vec() });
         }
         if let Some(folder) = text.strip_prefix("events:") {
@@ -39,11 +39,26 @@ impl std::str::FromStr for HookKind {
             read_events(&folder).map_err(wrong)?;
             return Ok(Self::Events { folder });
         }
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte);
-        if text.is_empty() || text.len() > 170 || !text.bytes().all(is_name) {
+        let (function, qualifier) = qualified(text);
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let is_qualifier =
+            qualifier == LATEST || (1..=128).contains(&qualifier.len()) && qualifier.bytes().all(is_name);
+        if function.parse::<FunctionRef>().is_err() || !is_qualifier {
             return Err(NotA::new(text, "a function, cmd:COMMAND or events:FOLDER", "cmd:./smoke-test.sh"));
         }
         Ok(Self::Function { name: text.to_owned() })
+    }
+}
+
+const LATEST: &str = "$LATEST";
+
+/// A function's name or ARN, and the version or alias that stands behind it; `$LATEST` without one.
+/// Lambda refuses a call that says both a qualified name and another qualifier.
+pub(super) fn qualified(name: &str) -> (&str, &str) {
+    let parts = name.split(':').count();
+    match name.rsplit_once(':') {
+        Some(split) if parts == 2 || (name.starts_with("arn:") && parts == 8) => split,
+        _ => (name, LATEST),
     }
 }
 
@@ -103,7 +118,8 @@ async fn function(lambda: &Lambda, plan: &Plan, alias: &AliasPlan, hook: &Hook, 
         "NewVersionArn": arn,
     });
     let payload = event.to_string();
-    let answer = lambda.invoke(name, "$LATEST", payload.as_bytes()).await.map_err(|error| not_run(&error))?;
+    let (name, qualifier) = qualified(name);
+    let answer = lambda.invoke(name, qualifier, payload.as_bytes()).await.map_err(|error| not_run(&error))?;
     verdict_of(&answer).map_err(TaskTrouble::Failed)
 }
 

@@ -30,6 +30,7 @@ pub mod surroundings;
 pub mod trigger;
 pub mod verdict;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -209,7 +210,8 @@ impl Hint for Error {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Aws(error) => error.hints(),
-            Self::Journal(_) => vec![
+            Self::Journal(store::ReadError::Aws(error)) => error.hints(),
+            Self::Journal(store::ReadError::Damaged { .. }) => vec![
                 "`samara rollout rollback --to-version N` needs no journal; then move the object away by hand."
                     .to_owned(),
             ],
@@ -231,7 +233,9 @@ impl Hint for Error {
             }
             Self::Write { by_hand, .. } => vec![format!("By hand: {by_hand}")],
             Self::Changed { .. } => vec!["Look at it with `samara rollout status` and decide again.".to_owned()],
-            Self::NoAlias { .. } => vec!["`aws lambda list-aliases` lists what there is.".to_owned()],
+            Self::NoAlias { function, .. } => {
+                vec![format!("`aws lambda list-aliases --function-name {function}` lists what there is.")]
+            }
             Self::NotA(_) | Self::Lost(_) => Vec::new(),
         }
     }
@@ -285,6 +289,7 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         other => other?,
     };
     refusals.extend(alarm_refusals(&alarms, &options.ignored_alarms, &mut warnings));
+    refusals.extend(missing_hooks(&targets, options, services, &mut warnings).await);
     if !refusals.is_empty() {
         return Err(Error::Refused(refusals));
     }
@@ -325,6 +330,33 @@ pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared,
         created: now,
     };
     Ok(Prepared { plan, seen, warnings })
+}
+
+/// The functions among the checks that are not there. Who may invoke one may not be allowed to look
+/// whether it is there: that is told, and nothing is refused for it.
+async fn missing_hooks(
+    targets: &[&Target],
+    options: &Options,
+    services: &Services,
+    warnings: &mut Vec<String>,
+) -> Vec<Refusal> {
+    let checks = targets.iter().flat_map(|target| &target.hooks).chain(&options.hooks);
+    let names: BTreeSet<&str> = checks
+        .filter_map(|(_, check)| match check {
+            HookKind::Function { name } => Some(name.as_str()),
+            HookKind::Command { .. } | HookKind::Events { .. } => None,
+        })
+        .collect();
+    let mut missing = Vec::new();
+    for name in names {
+        let (function, qualifier) = hook::qualified(name);
+        match services.lambda.configuration(function, qualifier).await {
+            Ok(Some(_)) => {}
+            Ok(None) => missing.push(Refusal::NoHook { name: name.to_owned() }),
+            Err(error) => warnings.push(format!("whether function {name} is there cannot be told: {error}")),
+        }
+    }
+    missing
 }
 
 async fn prepare_alias(

@@ -410,7 +410,8 @@ pub fn parse_bucket(text: &str) -> Result<String, NotA> {
         && bytes.iter().all(|byte| is_edge(byte) || matches!(byte, b'-' | b'.'))
         && bytes.first().is_some_and(is_edge)
         && bytes.last().is_some_and(is_edge)
-        && !text.contains("..");
+        && !text.contains("..")
+        && text.parse::<std::net::Ipv4Addr>().is_err();
     if fits { Ok(text.to_owned()) } else { Err(NotA::new(text, "the name of a bucket", "my-journals")) }
 }
 
@@ -501,7 +502,7 @@ mod tests {
         for wrong in ["", "1x", "a_b", "a b", "arn:aws:s3:::hello", "arn:aws:cloudformation:r:1:stack/", "a\n"] {
             assert!(parse_stack(wrong).is_err(), "{wrong}");
         }
-        for wrong in ["", "ab", "UPPER", "a..b", "-ab", "ab-", "a/b", "s3://bucket", &"a".repeat(64)] {
+        for wrong in ["", "ab", "UPPER", "a..b", "-ab", "ab-", "a/b", "s3://bucket", "192.168.5.4", &"a".repeat(64)] {
             assert!(parse_bucket(wrong).is_err(), "{wrong}");
         }
         assert_eq!(parse_bucket("my.journals-1").unwrap(), "my.journals-1");

@@ -114,6 +114,12 @@ pub enum Refusal {
         /// The alarm.
         name: String,
     },
+    /// A check's function is not there: at the end of the rollout, it would be taken back for that.
+    #[error("there is no function {name} to check the new version")]
+    NoHook {
+        /// The function.
+        name: String,
+    },
     /// An alarm is not there.
     #[error("there is no alarm {name}")]
     NoAlarm {
@@ -125,7 +131,7 @@ pub enum Refusal {
 impl crate::hint::Hint for Refusal {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::NothingToDo { .. } => return Vec::new(),
+            Self::NothingToDo { .. } => "Deploy or publish another version first, or name one with --to-version.",
             Self::WeightsPresent { .. } => {
                 "See `samara rollout status`; `samara rollout rollback` makes the alias whole again on its main version."
             }
@@ -144,6 +150,9 @@ impl crate::hint::Hint for Refusal {
             Self::AlarmStopsCodeDeploy { .. } => {
                 "--ignore-alarm is for samara's own judge: move the traffic with --engine alias this time, or take the \
                  alarm out of the DeploymentPreference."
+            }
+            Self::NoHook { .. } => {
+                "Check the name and region of --pre-traffic, --post-traffic or the template's Hooks."
             }
             Self::NoAlarm { .. } => "Check the alarm's name and region; an alarm that cannot be read is not OK.",
         };

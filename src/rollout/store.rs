@@ -106,10 +106,11 @@ impl Store {
         &self.bucket
     }
 
-    /// Reads the journal that an alias has, or points to; `None` when there is none.
+    /// Reads the journal that an alias has, or points to; `None` when there is none. A bucket that is
+    /// not there holds none and is an error: where its name was mistyped, the journal is in another.
     ///
     /// # Errors
-    /// S3 cannot be reached, or what is there is not a journal.
+    /// S3 cannot be reached, there is no such bucket, or what is there is not a journal.
     pub async fn find(&self, id: &AliasId) -> Result<Option<Found>, ReadError> {
         let pointer = match self.get(id).await? {
             None => return Ok(None),
@@ -149,7 +150,7 @@ impl Store {
         let key = journal::current_key(id);
         let object = match self.s3.get(&self.bucket, &key).await {
             Ok(object) => object,
-            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) if error.is_not_found() && !error.has_code("NoSuchBucket") => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let read = self.read(&key, &object.bytes, id)?;

@@ -77,6 +77,17 @@ const BAD: &[(&str, &str, &str)] = &[
     ("--min-requests", "99999999999999999999", "a whole number"),
     ("--timeout", "0s", "a time in which anything can be done"),
     ("--timeout", "forever", "a duration"),
+    ("--timeout", "-1m", "a duration"),
+    ("--journal-bucket", "192.168.1.1", "the name of a bucket"),
+    ("--pre-traffic", "arn:aws:s3:::check", "a function, cmd:COMMAND or events:FOLDER"),
+    ("--pre-traffic", "cmd:/no/such/check", "a program on this machine"),
+    ("--post-traffic", "cmd:no-such-check --all", "a program on this machine"),
+    ("--post-traffic", "events:", "a folder of events"),
+    ("--notify", "/no/such/program '#deploys'", "a program on this machine"),
+    ("--report", "no/such/folder/page.html", "is in a folder that is not there"),
+    ("--report", ".", "is a folder"),
+    ("--report", "/dev/null", "is not a file"),
+    ("--report", "/proc/page.html", "cannot be written"),
 ];
 
 fn rollout(project: &Project, args: &[&str]) -> crate::support::samara::Samara {
@@ -105,6 +116,19 @@ fn what_cannot_work_is_refused_before_anything_is_looked_at_with_an_example() {
         assert!(said.contains("for example "), "{given}: no example in {said}");
         assert!(!said.contains(['\u{202e}', '\u{7}']), "{given}");
     }
+}
+
+/// A minus that begins a value does not make an option of it.
+#[test]
+fn a_negative_value_is_told_as_what_it_is_also_without_an_equals_sign() {
+    let project = Project::new();
+    for (option, text, _) in BAD.iter().filter(|(option, text, _)| text.starts_with('-') && *option != "--alias") {
+        let outcome = rollout(&project, &["start", "--function", "hello", "--alias", "live", option, text]).run();
+        let outcome = outcome.expect(2).says("for example ");
+        assert!(!outcome.stderr.contains("unexpected argument"), "{option} {text}: {}", outcome.stderr);
+    }
+    let history = rollout(&project, &["history", "--function", "hello", "--alias", "live", "--limit", "-1"]).run();
+    history.expect(2).says("for example ");
 }
 
 /// What the configuration says is refused like what is typed, with its place.
@@ -240,7 +264,9 @@ fn what_was_rolled_back_is_in_the_history_and_is_tried_again_with_a_yes_of_its_o
     let refused = world.run(&["retry"]).expect(2).says("version 2 of hello:live was rolled back ");
     let refused = refused.says("aborted").says("add --yes");
     assert_eq!(world.alias(), whole("1"), "{}", refused.stderr);
-    world.run(&["retry", "--yes"]).expect(0).says("by canary:10%:1m").prints("serves version 2 to everybody");
+    let retried = world.run(&["retry", "--yes", "--report", "page.html"]).expect(0);
+    retried.says("by canary:10%:1m").prints("serves version 2 to everybody");
+    assert!(world.project.read("page.html").contains("Succeeded"), "a retry is told of like a start");
     assert_eq!(world.alias(), whole("2"));
     let history = world.run(&["history", "--output", "json"]).expect(0).json();
     let outcomes: Vec<&str> =
@@ -274,6 +300,10 @@ fn race_04_a_rollback_needs_nothing_but_lambda_and_prints_the_command_that_does_
     let refused =
         refused.says("CodeSha256").says("samara rollout rollback --function hello --alias live --to-version 3");
     assert_eq!(world.alias(), whole("2"), "{}", refused.stderr);
+    // What needs the journal names what does not, and says nothing of what it could not see.
+    down(&["abort"]).run().expect(1).says("samara rollout rollback --function hello --alias live");
+    let status = down(&["status"]).run().expect(1).prints("hello:live says version 2");
+    assert!(!status.stdout.contains("no rollout is under way"), "{}", status.stdout);
     // Lambda itself: the command for a person.
     let denied = world.rollout(&["rollback", "--to-version", "9"]).run().expect(1);
     denied.says("aws lambda update-alias --function-name hello --name live --function-version 9");
@@ -438,4 +468,60 @@ fn to_resume_what_is_not_under_way_is_no_failure() {
     let outcome = world.run(&["resume"]);
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("has no rollout under way"), "{}", outcome.stderr);
+}
+
+/// A timer that calls `resume` with a slip in a name would never carry anything on, and never say so.
+#[test]
+fn a_mistyped_name_is_not_taken_for_a_rollout_that_is_over() {
+    let world = World::new("60");
+    let elsewhere = |command: &str, names: [&str; 4]| {
+        let args = ["rollout", command].into_iter().chain(names).chain(["--journal-bucket", "rollout-journals"]);
+        let run = world.project.samara(args).env("AWS_ENDPOINT_URL", &world.endpoint);
+        run.env("AWS_ACCESS_KEY_ID", "000000000000").env("AWS_SECRET_ACCESS_KEY", "sandbox").run()
+    };
+    for command in ["resume", "pause", "promote", "abort", "watch", "history", "start", "plan", "rollback"] {
+        let said = elsewhere(command, ["--function", "hello", "--alias", "life"]).expect(1);
+        said.says("there is no alias life of function hello");
+        let said = elsewhere(command, ["--function", "hullo", "--alias", "live"]).expect(1);
+        said.says("there is no alias live of function hullo").says("list-aliases --function-name hullo");
+    }
+    for command in ["resume", "pause", "promote", "abort", "watch", "history", "start", "retry"] {
+        let args = ["rollout", command, "--function", "hello", "--alias", "live", "--journal-bucket", "no-such-bucket"];
+        let run = world.project.samara(args).env("AWS_ENDPOINT_URL", &world.endpoint);
+        let run = run.env("AWS_ACCESS_KEY_ID", "000000000000").env("AWS_SECRET_ACCESS_KEY", "sandbox").run();
+        run.expect(1).says("NoSuchBucket").says("--journal-bucket");
+    }
+    assert_eq!(world.alias(), whole("1"));
+}
+
+/// At the end of a rollout it would be taken back for that, hours after the slip.
+#[test]
+fn a_check_whose_function_is_not_there_is_refused_before_anything_is_touched() {
+    let world = World::new("60");
+    for check in ["nobody", "event:checks", "arn:aws:lambda:eu-central-1:000000000000:function:nobody", "hello:life"] {
+        for when in ["--pre-traffic", "--post-traffic"] {
+            let refused = world.run(&["start", "--to-version", "2", when, check]).expect(1);
+            let refused = refused.says(&format!("there is no function {check} to check the new version"));
+            assert!(!refused.stderr.contains("begins"), "{}", refused.stderr);
+        }
+    }
+    world.run(&["history"]).expect(0).prints("has no finished rollout");
+    assert_eq!(world.alias(), whole("1"));
+    // A version or an alias of a function is a function too.
+    world.run(&["plan", "--to-version", "2", "--pre-traffic", "hello:3", "--post-traffic", "hello:live"]).expect(0);
+}
+
+/// The way back is not for want of a page or a listener on this machine.
+#[test]
+fn an_abort_goes_back_also_where_nobody_can_be_told() {
+    let world = World::new("60");
+    world.project.write(
+        "samconfig.toml",
+        "version = 0.1\n[default.rollout.parameters]\nreport = 'build/page.html'\nnotify = 'no-such-program'\n",
+    );
+    let driver = world.start_until_with("canary:10%:30m", 0.1, &["--report", "page.html", "--notify", "true"]);
+    let outcome = world.run(&["abort"]).expect(4);
+    outcome.says("going on without the page").says("going on without telling");
+    assert_eq!(ended(driver).0, Some(5));
+    assert_eq!(world.alias(), whole("1"));
 }

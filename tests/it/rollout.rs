@@ -128,7 +128,12 @@ impl World {
 
     /// Starts a rollout in a process of its own, and gives it when the alias has this weight.
     pub(crate) fn start_until(&self, strategy: &str, weight: f64) -> Child {
-        let mut child = self.spawn(strategy);
+        self.start_until_with(strategy, weight, &[])
+    }
+
+    /// The same, with more arguments.
+    pub(crate) fn start_until_with(&self, strategy: &str, weight: f64, more: &[&str]) -> Child {
+        let mut child = self.spawn_with(strategy, more);
         let began = Instant::now();
         while self.alias().1.get("2") != Some(&weight) {
             if let Some(status) = child.try_wait().unwrap() {
@@ -143,8 +148,13 @@ impl World {
     }
 
     pub(crate) fn spawn(&self, strategy: &str) -> Child {
+        self.spawn_with(strategy, &[])
+    }
+
+    fn spawn_with(&self, strategy: &str, more: &[&str]) -> Child {
         let mut args = vec!["start", "--to-version", "2", "--strategy", strategy];
         args.extend(QUIET);
+        args.extend(more);
         let mut command = self.rollout(&args).into_command();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -428,7 +438,8 @@ fn where_the_alias_is_gets_told_without_the_journal_too() {
         .env("AWS_SECRET_ACCESS_KEY", "sandbox")
         .run()
         .expect(1);
-    outcome.prints("says version 1").says("what is under way cannot be told");
+    let outcome = outcome.prints("says version 1").says("what is under way cannot be told");
+    outcome.prints("whether a rollout is under way is not known");
 }
 
 #[test]

@@ -63,10 +63,10 @@ fn a_rollout_is_told_written_and_summarised() {
 fn an_alias_left_on_two_versions_is_shouted_and_a_bad_listener_changes_nothing() {
     let world = World::new("60");
     let args = ["start", "--to-version", "2", "--strategy", "steps:10%:1m,pause,50%:1m"];
-    let more = ["--report", "page.html", "--notify", "/no/such/program"];
+    let more = ["--report", "page.html", "--notify", "false"];
     let args: Vec<&str> = args.into_iter().chain(QUIET).chain(more).collect();
     let held = world.rollout(&args).env("GITHUB_ACTIONS", "true").run().expect(6);
-    held.says("--notify: `/no/such/program` does not start")
+    held.says("--notify: `false` ended with status 1")
         .says("::warning title=Held%3A hello")
         .says("::error title=An alias is left on two versions::hello:live is LEFT ON TWO VERSIONS");
     assert!(world.project.read("page.html").contains("hello:live is LEFT ON TWO VERSIONS"));
@@ -77,6 +77,7 @@ fn an_alias_left_on_two_versions_is_shouted_and_a_bad_listener_changes_nothing()
     // What could not be written at the end is refused at the beginning.
     world.run(&start(&["--report", "no/such/folder/page.html"])).expect(2).says("is in a folder that is not there");
     world.run(&start(&["--notify", "'unclosed"])).expect(2).says("for example");
+    world.run(&start(&["--notify", "/no/such/program"])).expect(2).says("is not a program on this machine");
     assert_eq!(world.alias().0, "1");
 }
 

@@ -126,7 +126,7 @@ impl Shifting<'_> {
         let resume = format!("samara rollout resume {flags}");
         let mut signals = signals::listen(self.steps.context, self.steps.settings.on_interrupt, resume);
         let tell = &self.steps.settings.tell;
-        let audience = Audience::new(self.steps.context, self.aws, tell, &plan, Lines::Json)?;
+        let audience = Audience::new(self.steps.context, self.aws, tell, &plan, Lines::Json);
         let sink = |progress: rollout::run::Progress| audience.hear(&progress);
         let timeout = request.options.timeout;
         let verdict = rollout::start_prepared(prepared, timeout, services, &mut signals, &sink).await?;

@@ -17,7 +17,8 @@ Examples:
   samara rollout abort --stack-name hello
   samara rollout abort --function hello --alias live --force
 
-Exit statuses: 4 rolled back · 1 it could not be · 5 somebody else changed the alias")]
+Exit statuses: 4 rolled back · 1 it could not be, or none is under way · 2 wrong arguments · 5 somebody else \
+changed the alias · 130 ended by a second Ctrl-C")]
 pub(super) struct AbortArgs {
     #[command(flatten)]
     common: TakeOverArgs,

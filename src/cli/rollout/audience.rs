@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::notify::{Message, Notifier, variable};
+use super::signals;
 use super::topics::Topics;
 use crate::aws::Aws;
 use crate::cli::context::Context;
@@ -70,18 +71,49 @@ impl TellArgs {
         }
     }
 
-    /// Refuses what could not be written at the end, before anything is touched.
+    /// Refuses what could not be written or run at the end, before anything is touched.
     ///
     /// # Errors
-    /// The report's folder is not there, or its place is a folder itself.
+    /// The report's folder is not there or cannot be written to, its place is taken by something that
+    /// is no file, or the command's program is not there.
     pub(crate) fn check(&self, context: &Context) -> Result<(), Error> {
-        let Some(path) = self.report.as_deref().map(|path| context.cwd.join(path)) else { return Ok(()) };
-        let folder = path.parent().is_some_and(Path::is_dir);
-        if path.is_dir() || !folder {
-            let problem = if folder { "is a folder" } else { "is in a folder that is not there" };
-            return Err(Error::Usage(format!("--report: {} {problem}; for example rollout.html", path.display())));
+        self.check_report(context)?;
+        self.check_notify()
+    }
+
+    /// The same for who goes back: nothing keeps that from being done, least of all a page.
+    pub(crate) fn without_trouble(mut self, context: &Context) -> Self {
+        if let Err(error) = self.check_report(context) {
+            context.terminal.warn(format_args!("going on without the page: {error}"));
+            self.report = None;
         }
-        Ok(())
+        if let Err(error) = self.check_notify() {
+            context.terminal.warn(format_args!("going on without telling: {error}"));
+            self.notify = None;
+        }
+        self
+    }
+
+    fn check_report(&self, context: &Context) -> Result<(), Error> {
+        let Some(path) = self.report.as_deref().map(|path| place(&context.cwd.join(path))) else { return Ok(()) };
+        let wrong = |problem: &str| {
+            Err(Error::Usage(format!("--report: {} {problem}; for example rollout.html", path.display())))
+        };
+        match (path.metadata(), path.parent()) {
+            (Ok(found), _) if found.is_dir() => wrong("is a folder"),
+            // A device or a pipe would be replaced by the page.
+            (Ok(found), _) if !found.is_file() => wrong("is not a file"),
+            (_, Some(folder)) if folder.is_dir() => match temporary(folder) {
+                Ok(_) => Ok(()),
+                Err(error) => wrong(&format!("cannot be written: {error}")),
+            },
+            _ => wrong("is in a folder that is not there"),
+        }
+    }
+
+    fn check_notify(&self) -> Result<(), Error> {
+        let Some(command) = self.notify.clone() else { return Ok(()) };
+        command.installed().map(drop).map_err(|error| Error::Usage(format!("--notify: {error}")))
     }
 }
 
@@ -121,30 +153,34 @@ impl GitHub {
 
 impl Audience {
     /// Takes its places.
-    ///
-    /// # Errors
-    /// As [`TellArgs::check`].
-    pub(crate) fn new(context: &Context, aws: &Aws, args: &TellArgs, plan: &Plan, lines: Lines) -> Result<Self, Error> {
-        args.check(context)?;
+    pub(crate) fn new(context: &Context, aws: &Aws, args: &TellArgs, plan: &Plan, lines: Lines) -> Self {
         let terminal = context.terminal;
         let github = GitHub::of(context);
         if github.is_some() {
             terminal.line(github::group(&format!("Rollout of {}", story::title(plan))));
         }
-        Ok(Self {
+        Self {
             terminal,
             lines: if terminal.is_json() { lines } else { Lines::People },
             plan: plan.clone(),
-            report: args.report.as_deref().map(|path| context.cwd.join(path)),
+            report: args.report.as_deref().map(|path| place(&context.cwd.join(path))),
             notifier: args.notify.clone().map(|command| Notifier::new(terminal, command)),
             topics: Topics::of(terminal, aws, plan),
             github,
             evidence: Mutex::default(),
-        })
+        }
     }
 
     /// Something happened.
     pub(crate) fn hear(&self, progress: &Progress) {
+        let is_reassurance = matches!(progress, Progress::Looked { .. } | Progress::Waiting(_));
+        match (signals::is_asking(), is_reassurance) {
+            (false, _) => {}
+            // The question stays where it can be seen, ...
+            (true, true) => return self.keep(progress),
+            // ... but what happens to the alias is told all the same.
+            (true, false) => self.terminal.line(""),
+        }
         match self.lines {
             Lines::People => show::progress(self.terminal, &self.plan, progress),
             Lines::Json => {
@@ -153,14 +189,18 @@ impl Audience {
                 }
             }
         }
-        if let Progress::Looked { at, alias, standing, .. } = progress {
-            self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push((*at, *alias, standing.evidence));
-        }
+        self.keep(progress);
         if let (Some(notifier), Some(message)) = (&self.notifier, message(&self.plan, progress)) {
             notifier.tell(message);
         }
         if let (Some(topics), Progress::Happened(entry)) = (&self.topics, progress) {
             topics.tell(&entry.what);
+        }
+    }
+
+    fn keep(&self, progress: &Progress) {
+        if let Progress::Looked { at, alias, standing, .. } = progress {
+            self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push((*at, *alias, standing.evidence));
         }
     }
 
@@ -234,13 +274,22 @@ pub(crate) async fn percentiles(
     Some(all)
 }
 
+/// Where a page is written that is asked for here: a link stays one, and what it names is written.
+fn place(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".samara-report-").tempfile_in(folder)
+}
+
 /// Writes the page, wholly or not at all.
 ///
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn write(path: &Path, page: &Page) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".samara-report-").tempfile_in(folder)?;
+    let mut file = temporary(folder)?;
     file.write_all(report::html(page).as_bytes())?;
     // A temporary file is for its owner alone; a page is there to be read.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);

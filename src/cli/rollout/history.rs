@@ -17,12 +17,13 @@ Examples:
   samara rollout history --stack-name hello
   samara rollout history --function hello --alias live --limit 100 --output json
 
-Exit statuses: 0 shown, also when there is none · 1 it cannot be read")]
+Exit statuses: 0 shown, also when there is none · 1 it cannot be read, or there is no such alias · 2 wrong \
+arguments")]
 pub(super) struct HistoryArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// How many are shown at most
-    #[arg(long, value_name = "COUNT", default_value = "20", value_parser = parse_limit)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, default_value = "20", value_parser = parse_limit)]
     limit: usize,
 }
 
@@ -43,6 +44,10 @@ pub(super) async fn run(context: &Context, args: HistoryArgs) -> Result<Status, 
         Some(services) => services.store.history(&target.id, args.limit).await.map_err(RolloutError::from)?,
         None => Vec::new(),
     };
+    if records.is_empty() {
+        // An alias that is gone may have a history; what has neither was mistyped.
+        target.there().await?;
+    }
     if context.terminal.is_json() {
         context.terminal.json(&history::json(&target.id, &records));
         return Ok(Status::Done);

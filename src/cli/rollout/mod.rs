@@ -32,7 +32,7 @@ use super::exit::{Error, Status};
 #[command(after_help = "\
 Examples:
   samara rollout plan   --function hello --alias live --to-version 8
-  samara rollout start  --function hello --alias live --to-version 8 --strategy canary:5%:10m --alarm hello-errors
+  samara rollout start  --function hello --alias live --to-version 8 --strategy canary:5%:10m
   samara rollout status --stack-name hello
   samara rollout abort  --stack-name hello        back to the old version now
   samara rollout rollback --function hello --alias live --to-version 7")]
@@ -44,6 +44,16 @@ pub struct RolloutArgs {
 #[derive(Debug, Subcommand)]
 enum RolloutCommand {
     /// Say what a rollout would do: weights, earliest times, what judges it; changes nothing
+    ///
+    /// It takes what `start` takes, and refuses what `start` would refuse.
+    #[command(after_help = "\
+Examples:
+  samara rollout plan --stack-name hello
+  samara rollout plan --function hello --alias live --to-version 8 --strategy canary:5%:10m
+  samara rollout plan --function hello --alias live --alarm hello-errors --output json
+
+Exit statuses: 0 it could begin like this · 1 it would be refused, or something cannot be read · 2 wrong \
+arguments · 5 another rollout has the alias")]
     Plan(Box<start::StartArgs>),
     /// Shift the alias to another version, and take it back when that is worse
     Start(Box<start::StartArgs>),

@@ -18,7 +18,7 @@ use crate::template::{Map, Node, Value};
 pub(crate) struct OptionArgs {
     /// AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m,
     /// linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]
-    #[arg(long, value_name = "STRATEGY")]
+    #[arg(long, value_name = "STRATEGY", allow_hyphen_values = true)]
     pub(crate) strategy: Option<Strategy>,
     /// CloudWatch alarm that takes it back; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
@@ -28,23 +28,23 @@ pub(crate) struct OptionArgs {
     pub(crate) ignore_alarm: Vec<String>,
     /// Bound on the new version: errors=1%, throttles=1%, spillover=1%, async-dropped=1%,
     /// dead-letter-errors=1%, slower:800ms=5%, iterator-age:60s=5% or NAMESPACE/METRIC?DIMENSION=VALUE=1%; may be repeated
-    #[arg(long, value_name = "LIMIT")]
+    #[arg(long, value_name = "LIMIT", allow_hyphen_values = true)]
     pub(crate) limit: Vec<Limit>,
     /// Custom metric that the versions are compared by, with {version} in a dimension's value:
     /// Shop/Failures?version={version}; may be repeated
     #[arg(long, value_name = "METRIC", value_parser = Metric::to_compare)]
     pub(crate) metric: Vec<Metric>,
     /// How long it is watched at 100 % [default: 5m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "no_bake")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration, conflicts_with = "no_bake")]
     pub(crate) bake: Option<Duration>,
     /// Do not watch it at 100 %
     #[arg(long)]
     pub(crate) no_bake: bool,
     /// Requests that the new version has to serve before more is given to it [default: 30]
-    #[arg(long, value_name = "COUNT", value_parser = parse_count)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = parse_count)]
     pub(crate) min_requests: Option<u64>,
     /// The longest wait for these requests [default: 30m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
     pub(crate) max_hold: Option<Duration>,
     /// What happens when they do not come [default: hold]
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -53,7 +53,7 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) on_metrics_outage: Option<OnOutage>,
     /// Take it back when it is not done after this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_timeout)]
     pub(crate) timeout: Option<Duration>,
     /// Check the new version before any traffic: a function, cmd:COMMAND or events:FOLDER; may be repeated
     #[arg(long, value_name = "CHECK", value_parser = HookArg::parse)]
@@ -62,7 +62,7 @@ pub(crate) struct OptionArgs {
     #[arg(long, value_name = "CHECK", value_parser = HookArg::parse)]
     pub(crate) post_traffic: Vec<HookArg>,
     /// Invoke the new version so often before any traffic
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) warm_up: Option<u32>,
     /// JSON file with the event of the warm-up [default: {}]
     #[arg(long, value_name = "FILE", requires = "warm_up", value_parser = EventFile::parse)]

@@ -21,7 +21,8 @@ Examples:
   samara rollout pause --stack-name hello
   samara rollout pause --function hello --alias live
 
-Exit statuses: 0 it is paused · 1 it cannot be, or none is under way · 5 somebody else changed the alias")]
+Exit statuses: 0 it is paused · 1 it cannot be, or none is under way · 2 wrong arguments · 5 somebody else \
+changed the alias")]
 pub(super) struct PauseArgs {
     #[command(flatten)]
     target: TargetArgs,

@@ -17,8 +17,8 @@ Examples:
   samara rollout promote --stack-name hello
   samara rollout promote --function hello --alias live --full
 
-Exit statuses: 0 the new version serves · 1 failed · 4 rolled back · 5 somebody else has or changed the
-alias · 6 waits for a person · 130 interrupted and held")]
+Exit statuses: 0 the new version serves · 1 failed, or none is under way · 2 wrong arguments · 4 rolled back · 5 \
+somebody else has or changed the alias · 6 waits for a person · 130 interrupted and held")]
 pub(super) struct PromoteArgs {
     #[command(flatten)]
     common: TakeOverArgs,

@@ -33,16 +33,17 @@ Examples:
   samara rollout retry --stack-name hello
   samara rollout retry --function hello --alias live --strategy canary:1%:30m --yes
 
-Exit statuses: 0 the new version serves · 1 refused or failed · 2 nothing was rolled back, or no yes · 4 rolled
-back · 5 somebody else has or changed the alias · 6 waits for a person · 130 interrupted and held")]
+Exit statuses: 0 the new version serves, or --no-wait has set the first step · 1 refused or failed · 2 nothing \
+was rolled back, no yes, or wrong arguments · 4 rolled back · 5 somebody else has or changed the alias · 6 waits \
+for a person · 130 interrupted and held")]
 pub(super) struct RetryArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Another strategy than the last time
-    #[arg(long, value_name = "STRATEGY")]
+    #[arg(long, value_name = "STRATEGY", allow_hyphen_values = true)]
     strategy: Option<Strategy>,
     /// Take it back when it is not done after this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_timeout)]
     timeout: Option<Duration>,
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -50,6 +51,11 @@ pub(super) struct RetryArgs {
     /// Yes, although it was rolled back
     #[arg(short, long)]
     yes: bool,
+    /// Return when the first step is set, with the command that carries on; it exits with 0
+    #[arg(long)]
+    no_wait: bool,
+    #[command(flatten)]
+    tell: TellArgs,
 }
 
 /// How far back it is looked for.
@@ -60,7 +66,7 @@ pub(super) async fn run(context: &Context, args: RetryArgs) -> Result<Status, Er
     let section = args.target.section(context, "retry")?;
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
     let timeout = or(&args.timeout, || text(&section, "timeout", parse_timeout))?;
-    let tell = TellArgs::default().over(&section)?;
+    let tell = args.tell.over(&section)?;
     tell.check(context)?;
     let target = args.target.resolve(context, &section).await?;
     let nothing = || Error::Usage(format!("nothing was rolled back at {}, as far as its history tells", target.name()));
@@ -81,7 +87,10 @@ pub(super) async fn run(context: &Context, args: RetryArgs) -> Result<Status, Er
     let plan = prepared.plan.clone();
     let resume = format!("samara rollout resume {}", target.id.flags());
     let mut receiver = signals::listen(context, on_interrupt, resume);
-    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People)?;
+    if args.no_wait {
+        receiver = signals::leaving(receiver);
+    }
+    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People);
     let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, timeout, &services, &mut receiver, &sink).await?;
     audience.end(&verdict, &services).await;

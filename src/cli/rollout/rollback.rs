@@ -35,13 +35,14 @@ Examples:
   samara rollout rollback --function hello --alias live --to-version 7
   samara rollout rollback --stack-name hello --pin
 
-Exit statuses: 0 the older version serves · 1 the alias could not be written; the command that does it by
-hand is printed · 2 it is not known what to go back to · 5 somebody changed the alias at the same moment")]
+Exit statuses: 0 the older version serves · 1 the alias could not be written; the command that does it by hand \
+is printed · 2 it is not known what to go back to, or wrong arguments · 5 somebody changed the alias at the same \
+moment")]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Version to go back to [default: the one that served before the last rollout]
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", allow_hyphen_values = true)]
     to_version: Option<Version>,
     /// Bring the stack's template to that version too, without asking
     #[arg(long)]

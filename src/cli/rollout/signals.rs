@@ -1,6 +1,8 @@
 //! SIGINT and SIGTERM during a rollout: the first does what `--on-interrupt` says, the second ends
 //! at once and prints how to carry on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -33,11 +35,18 @@ pub(crate) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resum
             OnInterrupt::Hold => Signal::Hold,
             OnInterrupt::Ask if !may_ask => Signal::RollBack,
             OnInterrupt::Ask => {
+                IS_ASKING.store(true, Ordering::Relaxed);
                 let asked = tokio::task::spawn_blocking(ask);
-                tokio::select! {
+                let answer = tokio::select! {
                     answer = asked => answer.unwrap_or(Signal::RollBack),
-                    () = next() => Signal::RollBack,
-                }
+                    () = next() => {
+                        // The question still stands in its line.
+                        terminal.line("");
+                        Signal::RollBack
+                    }
+                };
+                IS_ASKING.store(false, Ordering::Relaxed);
+                answer
             }
         };
         let words = if chosen == Signal::Hold { "holding at this weight" } else { "taking it back" };
@@ -64,6 +73,14 @@ pub(crate) fn leaving(mut signals: mpsc::Receiver<Signal>) -> mpsc::Receiver<Sig
         }
     });
     receiver
+}
+
+/// Whether a question stands on the terminal.
+static IS_ASKING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the person is being asked: lines that only reassure would push the question away.
+pub(crate) fn is_asking() -> bool {
+    IS_ASKING.load(Ordering::Relaxed)
 }
 
 fn ask() -> Signal {

@@ -20,19 +20,19 @@ use crate::rollout::{self, Request};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
-  samara rollout plan  --function hello --alias live
   samara rollout start --function hello --alias live --to-version 8
   samara rollout start --stack-name hello --strategy steps:1%:5m,10%:10m,pause,50%:10m
-  samara rollout start --function hello --alias live --alarm hello-errors --limit errors=1% --bake 15m
-  samara rollout start --stack-name hello --report rollout.html --notify './tell-the-team.sh #deploys'
+  samara rollout start --function hello --alias live --alarm hello-errors --limit errors=1%
+  samara rollout start --stack-name hello --report rollout.html --notify './tell.sh \"#deploys\"'
 
-Exit statuses: 0 the new version serves, or --no-wait has set the first step · 1 refused or failed · 4 rolled back · 5 somebody else has or
-changed the alias · 6 waits for a person · 130 interrupted and held")]
+Exit statuses: 0 the new version serves, or --no-wait has set the first step · 1 refused or failed · 2 wrong \
+arguments · 4 rolled back · 5 somebody else has or changed the alias · 6 waits for a person · 130 interrupted \
+and held")]
 pub(super) struct StartArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
     /// Version that is to serve [default: the newest published one]
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", allow_hyphen_values = true)]
     to_version: Option<Version>,
     #[command(flatten)]
     pub(super) options: OptionArgs,
@@ -85,9 +85,16 @@ pub(super) fn enough_time(plan: &Plan, timeout: Option<Duration>) -> Result<(), 
 }
 
 async fn newest(target: &Target) -> Result<Version, Error> {
+    target.there().await?;
     let versions = target.aws.lambda().versions(target.id.function.as_str()).await?;
     let newest = versions.iter().filter_map(|version| version.version.parse::<Version>().ok()).max();
-    newest.ok_or_else(|| Error::Usage(format!("function {} has no published version", target.id.function)))
+    newest.ok_or_else(|| {
+        Error::Usage(format!(
+            "function {} has no published version; publish one first, for example with `aws lambda publish-version \
+             --function-name {}`",
+            target.id.function, target.id.function
+        ))
+    })
 }
 
 /// Runs it.
@@ -108,7 +115,7 @@ pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Er
     if args.no_wait {
         receiver = signals::leaving(receiver);
     }
-    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People)?;
+    let audience = Audience::new(context, &target.aws, &tell, &plan, Lines::People);
     let sink = |progress: rollout::run::Progress| audience.hear(&progress);
     let verdict = rollout::start_prepared(prepared, request.options.timeout, &services, &mut receiver, &sink).await?;
     audience.end(&verdict, &services).await;

@@ -27,15 +27,16 @@ Examples:
   samara rollout status --function hello --alias live --output json
   samara rollout status --stack-name hello --timeout 1h
 
-Exit statuses: 0 nothing is under way, or a process drives it · 1 there is no such alias · 5 somebody else
-changed the alias · 6 it waits for a person, or two versions serve and nobody drives
-With --timeout: 0 the new version serves · 1 failed · 4 rolled back · 5 conflict · 6 waits for a person, or
-is not over in that time")]
+Exit statuses: 0 nothing is under way, or a process drives it · 1 there is no such alias · 2 wrong arguments · 5 \
+somebody else changed the alias · 6 it waits for a person, or two versions serve and nobody drives
+
+With --timeout: 0 the new version serves · 1 failed · 4 rolled back · 5 conflict · 6 waits for a person, or is \
+not over in that time")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Wait so long for the end
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_timeout)]
     timeout: Option<Duration>,
 }
 
@@ -86,7 +87,7 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
     if context.terminal.is_json() {
         context.terminal.json(&draw::json(&target.id, &report, stack.as_ref()));
     } else {
-        for line in draw::lines(&target.id, &report, stack.as_ref()) {
+        for line in draw::lines(&target.id, &report, stack.as_ref(), complete) {
             context.terminal.data(sanitize(&line));
         }
     }

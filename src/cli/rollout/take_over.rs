@@ -24,7 +24,7 @@ pub(super) struct TakeOverArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Take it back when it is not done after this time
-    #[arg(long, value_name = "DURATION", value_parser = parse_timeout)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_timeout)]
     timeout: Option<Duration>,
     /// What Ctrl-C and SIGTERM do [default: ask on a terminal, else rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -46,17 +46,35 @@ pub(super) async fn run(
     let section = args.target.section(context, command)?;
     let on_interrupt = or(&args.on_interrupt, || choice(&section, "on_interrupt"))?;
     let tell = args.tell.over(&section)?;
-    tell.check(context)?;
+    let tell = match purpose.goes_back() {
+        true => tell.without_trouble(context),
+        false => {
+            tell.check(context)?;
+            tell
+        }
+    };
     // How long going forward may take says nothing of how long going back may.
     let timeout = match purpose.goes_back() {
         true => args.timeout,
         false => or(&args.timeout, || text(&section, "timeout", parse_timeout))?,
     };
     let target = args.target.resolve(context, &section).await?;
-    let (services, found) = target.under_way(context).await?;
+    let under_way = target.under_way(context).await;
+    if purpose.goes_back() && matches!(&under_way, Err(error) if is_journal_away(error)) {
+        context.terminal.warn(format_args!(
+            "the journal cannot be read; `samara rollout rollback {}` needs Lambda alone",
+            target.id.flags()
+        ));
+    }
+    let (services, found) = under_way?;
     let verdict =
         drive(context, &target, &services, &found, purpose, (timeout, on_interrupt, args.no_wait), &tell).await?;
     Ok(verdict.outcome().into())
+}
+
+/// Whether it is not known what is under way; that nothing is would be known.
+fn is_journal_away(error: &Error) -> bool {
+    !matches!(error, Error::Rollout(rollout::Error::NoRollout { .. } | rollout::Error::NoAlias { .. }))
 }
 
 /// Takes over what was found, drives it to its end, and tells of it.
@@ -75,7 +93,7 @@ pub(super) async fn drive(
     if no_wait {
         receiver = signals::leaving(receiver);
     }
-    let audience = Audience::new(context, &target.aws, tell, plan, Lines::People)?;
+    let audience = Audience::new(context, &target.aws, tell, plan, Lines::People);
     let sink = |progress: Progress| audience.hear(&progress);
     let verdict = match plan.engine {
         Engine::Alias => rollout::take_over(&target.id, purpose, timeout, services, &mut receiver, &sink).await?,

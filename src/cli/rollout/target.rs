@@ -112,13 +112,22 @@ impl TargetArgs {
         let id = match (function, alias, &stack) {
             (Some(function), Some(alias), _) => AliasId::new(function, alias),
             (function, alias, Some(stack)) => {
-                let found = aliases_of(&aws, stack, function.as_ref(), alias.as_ref()).await?;
+                let found = aliases_of(&aws, stack, function.as_ref(), alias.as_ref()).await;
+                if matches!(&found, Err(Error::Aws(error)) if !error.is_not_found()) {
+                    context.terminal.warn(
+                        "what stack it is in is asked of CloudFormation; --function NAME --alias NAME needs none of it",
+                    );
+                }
+                let found = found?;
                 let under_way = match found.as_slice() {
                     [] | [_] => None,
                     several => under_way(&aws, several, journal_bucket.as_deref()).await,
                 };
                 match under_way {
                     Some(id) => id,
+                    None if found.is_empty() => {
+                        return Err(none(stack, &aliases_of(&aws, stack, None, None).await?));
+                    }
                     None => only(stack, found)?,
                 }
             }
@@ -194,11 +203,20 @@ async fn under_way(aws: &Aws, several: &[AliasId], journal_bucket: Option<&str>)
     meant.map(|(_, id)| id)
 }
 
+/// None is as it was named; what there is instead.
+fn none(stack: &str, all: &[AliasId]) -> Error {
+    let has = match all {
+        [] => "no alias: a function gets one by AutoPublishAlias".to_owned(),
+        all => format!("no such alias; it has {}", all.iter().map(AliasId::flags).collect::<Vec<_>>().join(" | ")),
+    };
+    Error::Usage(format!("stack {stack} has {has}"))
+}
+
 /// The only alias.
 fn only(stack: &str, mut found: Vec<AliasId>) -> Result<AliasId, Error> {
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(Error::Usage(format!("stack {stack} has no such alias"))),
+        (None, _) => Err(none(stack, &[])),
         (Some(last), false) => {
             let names: Vec<String> = found.iter().chain([&last]).map(AliasId::flags).collect();
             Err(Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | "))))
@@ -226,10 +244,30 @@ impl Target {
 
     /// Everything that is needed to carry on, take back or look at what is under way.
     pub(super) async fn under_way(&self, context: &Context) -> Result<(Services, Found), Error> {
-        let no_rollout = || rollout::Error::NoRollout { alias: self.name() };
-        let services = self.services(context).await?.ok_or_else(no_rollout)?;
-        let found = services.store.find(&self.id).await.map_err(rollout::Error::from)?.ok_or_else(no_rollout)?;
-        Ok((services, found))
+        let Some(services) = self.services(context).await? else { return Err(self.no_rollout().await) };
+        match services.store.find(&self.id).await.map_err(rollout::Error::from)? {
+            Some(found) => Ok((services, found)),
+            None => Err(self.no_rollout().await),
+        }
+    }
+
+    /// Nothing is under way; where there is no such alias, a name was mistyped.
+    pub(super) async fn no_rollout(&self) -> Error {
+        match self.there().await {
+            Err(error @ Error::Rollout(rollout::Error::NoAlias { .. })) => error,
+            _ => rollout::Error::NoRollout { alias: self.name() }.into(),
+        }
+    }
+
+    /// Refuses an alias that Lambda does not have.
+    pub(super) async fn there(&self) -> Result<(), Error> {
+        match self.driver().read().await.map_err(rollout::Error::from)? {
+            Some(_) => Ok(()),
+            None => {
+                let AliasId { function, alias } = self.id.clone();
+                Err(rollout::Error::NoAlias { function, alias }.into())
+            }
+        }
     }
 
     /// The alias through Lambda alone.

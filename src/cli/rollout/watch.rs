@@ -8,12 +8,12 @@ use clap::Args;
 use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::rollout;
 use crate::rollout::follow::{self, Figures, Follower, LOOK_EVERY, Sight};
 use crate::rollout::journal::Record;
 use crate::rollout::names::Time;
 use crate::rollout::run::Services;
 use crate::rollout::state::State;
-use crate::rollout::{self, Error as RolloutError};
 use crate::ui::rollout as show;
 use crate::ui::watch::{Screen, Teller, View};
 
@@ -28,8 +28,8 @@ Examples:
   samara rollout watch --stack-name hello
   samara rollout watch --function hello --alias live --output json
 
-Exit statuses: 0 the new version serves · 1 failed, or there is none · 4 rolled back · 5 somebody else changed
-the alias · 6 waits for a person · 130 the view was interrupted, the rollout goes on")]
+Exit statuses: 0 the new version serves · 1 failed, or there is none · 2 wrong arguments · 4 rolled back · 5 \
+somebody else changed the alias · 6 waits for a person · 130 the view was interrupted, the rollout goes on")]
 pub(super) struct WatchArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -51,8 +51,7 @@ pub(super) fn run(context: &Context, args: WatchArgs) -> Result<Status, Error> {
 async fn follow(context: &Context, args: WatchArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "watch")?;
     let target = args.target.resolve(context, &section).await?;
-    let no_rollout = || RolloutError::NoRollout { alias: target.name() };
-    let services = target.services(context).await?.ok_or_else(no_rollout)?;
+    let Some(services) = target.services(context).await? else { return Err(target.no_rollout().await) };
     let terminal = context.terminal;
     let is_live = terminal.is_live() && !terminal.is_json() && context.env("TERM").is_none_or(|term| term != "dumb");
     let (mut screen, mut teller) = (Screen::new(terminal), Teller::new(terminal));
@@ -63,7 +62,7 @@ async fn follow(context: &Context, args: WatchArgs) -> Result<Status, Error> {
             teller.tell_end(&record.state, is_live || !eyes.has_seen);
             return Ok(end_with(context, record));
         }
-        let found = sight.current.as_ref().ok_or_else(no_rollout)?;
+        let Some(found) = sight.current.as_ref() else { return Err(target.no_rollout().await) };
         eyes.has_seen = true;
         let state = &found.record.state;
         if is_left(&sight) {

@@ -27,10 +27,11 @@ pub fn shout(id: &AliasId, report: &Report) -> Option<String> {
     })
 }
 
-/// What is so, a line each, the most urgent first.
-pub fn lines(id: &AliasId, report: &Report, stack: Option<&InStack>) -> Vec<String> {
+/// What is so, a line each, the most urgent first. Without the journal (`is_complete`) nothing is said
+/// of what is under way.
+pub fn lines(id: &AliasId, report: &Report, stack: Option<&InStack>, is_complete: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    lines.extend(shout(id, report));
+    lines.extend(shout(id, report).filter(|_| is_complete));
     match &report.alias {
         Some(alias) => lines.push(format!("{id} says {}", alias.content)),
         None => lines.push(format!("{id} does not exist")),
@@ -50,7 +51,8 @@ pub fn lines(id: &AliasId, report: &Report, stack: Option<&InStack>) -> Vec<Stri
                 None if conflicted => format!("nobody drives it (last heard {age} s ago)"),
                 Some(driver) => format!("driven by {driver}, last heard {age} s ago"),
                 None => format!(
-                    "nobody drives it (last heard {age} s ago): `samara rollout resume` or `samara rollout abort`"
+                    "nobody drives it (last heard {age} s ago): `samara rollout resume {0}` or `samara rollout abort {0}`",
+                    id.flags()
                 ),
             });
             if conflicted {
@@ -65,18 +67,27 @@ pub fn lines(id: &AliasId, report: &Report, stack: Option<&InStack>) -> Vec<Stri
                 lines.push(format!("the journal expects {}", known.seen.content));
             }
         }
-        None if report.alias.as_ref().is_some_and(|alias| alias.content.is_split()) => lines.push(
-            "two versions serve and no rollout is under way: `samara rollout rollback` makes the alias whole again"
-                .to_owned(),
-        ),
+        None if !is_complete => lines.push("whether a rollout is under way is not known".to_owned()),
+        None if report.alias.as_ref().is_some_and(|alias| alias.content.is_split()) => lines.push(format!(
+            "two versions serve and no rollout is under way: `samara rollout rollback {}` makes the alias whole again",
+            id.flags()
+        )),
         None => lines.push("no rollout is under way".to_owned()),
     }
     if let Some(stack) = stack.filter(|stack| stack.differs) {
-        lines.push(format!(
-            "stack {} says version {}, and the alias does not: `samara rollout start --to-version {}` shifts to it \
-             again, and deploying other code brings them together",
-            stack.name, stack.version, stack.version
-        ));
+        let says = format!("stack {} says version {}, and the alias does not", stack.name, stack.version);
+        let is_split = report.alias.as_ref().is_some_and(|alias| alias.content.is_split());
+        // An alias with weights is made whole first: no rollout begins on it.
+        lines.push(if is_split {
+            says
+        } else {
+            format!(
+                "{says}: `samara rollout start {} --to-version {}` shifts to it again, and deploying other code brings \
+                 them together",
+                id.flags(),
+                stack.version
+            )
+        });
     }
     for record in &report.history {
         lines.extend(history::lines(id, std::slice::from_ref(record)).first().map(|line| format!("before: {line}")));
