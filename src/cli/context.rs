@@ -75,6 +75,18 @@ impl Context {
         Ok(Self { global, terminal, cwd })
     }
 
+    /// The options that say where things are, as they were given, for commands that are printed to be
+    /// pasted.
+    pub fn place(&self) -> Vec<String> {
+        let named = [("--region", &self.global.region), ("--profile", &self.global.profile)];
+        let mut words: Vec<String> =
+            named.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?])).flatten().collect();
+        if self.global.sandbox {
+            words.push("--sandbox".to_owned());
+        }
+        words
+    }
+
     /// Whether a question can be asked: both ends are a terminal and the output is for a person.
     pub fn may_ask(&self) -> bool {
         self.global.output == Output::Text && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

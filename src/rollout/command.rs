@@ -120,6 +120,13 @@ impl FromStr for CommandLine {
     }
 }
 
+impl CommandLine {
+    /// Words as they are typed, each quoted where that is needed.
+    pub fn quoted(words: &[String]) -> String {
+        Self(words.to_vec()).to_string()
+    }
+}
+
 impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, word) in self.0.iter().enumerate() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -146,6 +147,18 @@ impl fmt::Display for FunctionName {
     }
 }
 
+/// What every command that is printed to be pasted needs besides the alias: the command line's
+/// `--sandbox`, `--region`, `--profile` and `--journal-bucket`, without which it would look elsewhere.
+static PASTED: OnceLock<String> = OnceLock::new();
+
+/// Sets what every printed command ends with, once for the process.
+pub(crate) fn paste_also(flags: String) {
+    if !flags.is_empty() {
+        // The first one is the command line's.
+        let _ = PASTED.set(flags);
+    }
+}
+
 /// An alias of a function. Sorted by function, then alias: the order in which several are taken and
 /// moved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,9 +175,11 @@ impl AliasId {
         Self { function, alias }
     }
 
-    /// `--function F --alias A`, for commands that a person can paste.
+    /// `--function F --alias A` and what else this process was told of where things are, for commands
+    /// that a person can paste.
     pub fn flags(&self) -> String {
-        format!("--function {} --alias {}", self.function, self.alias)
+        let also = PASTED.get().map(|also| format!(" {also}")).unwrap_or_default();
+        format!("--function {} --alias {}{also}", self.function, self.alias)
     }
 }
 

@@ -177,7 +177,8 @@ fn a_pause_stops_a_living_driver_and_any_process_carries_on() {
     assert_eq!(status, Some(6), "{said}");
     let by = said.lines().find(|line| line.contains("paused by ")).unwrap_or_else(|| panic!("by whom? {said}"));
     assert!(by.contains("(process ") && !by.contains(&format!("(process {number})")), "{by}");
-    assert!(said.contains("samara rollout promote --function hello --alias live"), "{said}");
+    let pasted = "samara rollout promote --function hello --alias live --journal-bucket rollout-journals";
+    assert!(said.contains(pasted), "what is pasted finds the same journal: {said}");
     assert_eq!(world.alias().1.get("2"), Some(&0.1), "{}", paused.stdout);
     // Paused it stays, whoever looks.
     world.run(&["pause"]).expect(0).prints("is held at");
@@ -297,8 +298,9 @@ fn race_04_a_rollback_needs_nothing_but_lambda_and_prints_the_command_that_does_
     // With neither, and nothing that remembers: the candidates, with the command to paste.
     world.set_alias("2", &[]);
     let refused = down(&["rollback"]).run().expect(2);
-    let refused =
-        refused.says("CodeSha256").says("samara rollout rollback --function hello --alias live --to-version 3");
+    let refused = refused
+        .says("CodeSha256")
+        .says("samara rollout rollback --function hello --alias live --journal-bucket rollout-journals --to-version 3");
     assert_eq!(world.alias(), whole("2"), "{}", refused.stderr);
     // What needs the journal names what does not, and says nothing of what it could not see.
     down(&["abort"]).run().expect(1).says("samara rollout rollback --function hello --alias live");
@@ -492,6 +494,25 @@ fn a_mistyped_name_is_not_taken_for_a_rollout_that_is_over() {
         run.expect(1).says("NoSuchBucket").says("--journal-bucket");
     }
     assert_eq!(world.alias(), whole("1"));
+}
+
+/// What the flags can say the configuration can, and what it says is not called unknown.
+#[test]
+fn every_option_of_a_rollout_may_stand_in_the_configuration() {
+    let world = World::new("60");
+    world.project.write(
+        "samconfig.toml",
+        "version = 0.1\n[default.rollout.parameters]\nmetric = 'Shop/Failures?version={version}'\nreport = 'page.html'\n\
+         notify = 'true'\npre_traffic = 'cmd:true'\npost_traffic = ['cmd:true', 'hello:3']\nwarm_up = 3\n\
+         observe_only = true\nprobe_permission = true\non_interrupt = 'hold'\ntimeout = '2h'\nlimit = 'errors=1%'\n",
+    );
+    let plan = world.run(&["plan", "--to-version", "2"]).expect(0);
+    let plan = plan.prints("Shop/Failures?version={version}").prints("before it: command true has to succeed");
+    assert!(!plan.stderr.contains("has no option"), "{}", plan.stderr);
+    world
+        .project
+        .write("samconfig.toml", "version = 0.1\n[default.rollout.parameters]\nreport = 'no/such/page.html'\n");
+    world.run(&["plan", "--to-version", "2"]).expect(2).says("is in a folder that is not there");
 }
 
 /// At the end of a rollout it would be taken back for that, hours after the slip.

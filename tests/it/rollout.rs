@@ -299,7 +299,9 @@ fn what_another_hand_made_of_the_alias_is_accepted_or_overwritten_when_a_person_
 
     // Where the new version has nothing any more an abort is over, and leaves the alias as it is.
     interfere("1", &[("3", 0.25)]);
-    world.run(&["abort"]).expect(5).prints("samara rollout rollback --function hello --alias live --to-version 1");
+    world.run(&["abort"]).expect(5).prints(
+        "samara rollout rollback --function hello --alias live --journal-bucket rollout-journals --to-version 1",
+    );
     assert_eq!(world.alias().1.get("3"), Some(&0.25));
     world.run(&["abort", "--force"]).expect(1).says("has no rollout under way");
     world.run(&["rollback", "--to-version", "1"]).expect(0);

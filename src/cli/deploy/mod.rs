@@ -23,6 +23,8 @@ use crate::deploy::guided::{Answers, Defaults, Guide, Refused};
 use crate::deploy::samconfig::{self, Config, NAMES, write};
 use crate::deploy::{self, OnFailure, guided};
 use crate::hint::Hint;
+use crate::rollout::command::CommandLine;
+use crate::rollout::names::paste_also;
 use crate::template::{Template, parameters};
 use crate::ui::deploy::{Report, failed_resources};
 use crate::ui::prompt;
@@ -285,6 +287,7 @@ fn begin(context: &Context, args: &DeployArgs, report: Report, stack: &mut Optio
     let path = path?;
     let mut settings = settings::resolve(args, &section, path.clone())?;
     settings.tell.check(context)?;
+    paste_also(CommandLine::quoted(&context.place()));
     stack.clone_from(&settings.stack_name);
     if context.terminal.is_json() && (settings.guided || settings.confirm_changeset) {
         let option = if settings.guided { "--guided" } else { "--confirm-changeset" };

@@ -15,6 +15,7 @@ use crate::ui::sanitize::sanitize;
 /// Runs it.
 pub(super) async fn run(context: &Context, args: StartArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "plan")?;
+    args.tell.over(&section)?.check(context)?;
     let (target, request) = args.request(context, &section).await?;
     // Without a bucket there is no rollout that could have the alias; a plan does not make one.
     let services = match target.services(context).await? {

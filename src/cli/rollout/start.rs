@@ -43,7 +43,7 @@ pub(super) struct StartArgs {
     #[arg(long)]
     no_wait: bool,
     #[command(flatten)]
-    tell: TellArgs,
+    pub(super) tell: TellArgs,
 }
 
 impl StartArgs {

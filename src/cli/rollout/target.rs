@@ -12,8 +12,9 @@ use crate::cli::exit::Error;
 use crate::deploy::samconfig::{self, Section};
 use crate::package::bucket;
 use crate::rollout::clock::Clock;
+use crate::rollout::command::CommandLine;
 use crate::rollout::driver::alias::Driver;
-use crate::rollout::names::{AliasId, AliasName, FunctionName, FunctionRef, parse_bucket, parse_stack};
+use crate::rollout::names::{AliasId, AliasName, FunctionName, FunctionRef, parse_bucket, parse_stack, paste_also};
 use crate::rollout::owner;
 use crate::rollout::run::Services;
 use crate::rollout::settle::StackSettle;
@@ -139,6 +140,11 @@ impl TargetArgs {
                 ));
             }
         };
+        let mut place = context.place();
+        if let Some(bucket) = &self.journal_bucket {
+            place.extend(["--journal-bucket".to_owned(), bucket.clone()]);
+        }
+        paste_also(CommandLine::quoted(&place));
         Ok(Target { aws, id, clock, stack, journal_bucket })
     }
 }

@@ -98,8 +98,6 @@ const UPLOADING: &[&str] = &[
 /// What only `deploy` has.
 const DEPLOYING: &[&str] = &[
     "accept_changes_in_use",
-    "alarm",
-    "bake",
     "capabilities",
     "confirm_changeset",
     "delete_orphan_version",
@@ -110,61 +108,58 @@ const DEPLOYING: &[&str] = &[
     "express",
     "fail_on_empty_changeset",
     "guided",
-    "ignore_alarm",
-    "limit",
-    "max_hold",
     "max_wait_duration",
-    "min_requests",
-    "no_bake",
     "no_execute_changeset",
     "no_rollout",
     "notification_arns",
     "on_failure",
-    "on_interrupt",
-    "on_metrics_outage",
-    "on_no_data",
     "parameter_overrides",
     "role_arn",
     "stack_name",
-    "strategy",
     "tags",
-    "timeout",
     "transform",
     "yes",
 ];
 
-/// What the rollout commands have: which alias, and what a deploy says of its rollout.
-const ROLLING: &[&str] = &[
+/// How a rollout is shifted and judged, and who hears of it: for a deploy's rollout and any other.
+const SHIFTING: &[&str] = &[
     "alarm",
-    "alias",
     "bake",
-    "function",
     "ignore_alarm",
-    "journal_bucket",
     "limit",
     "max_hold",
+    "metric",
     "min_requests",
     "no_bake",
+    "notify",
+    "observe_only",
     "on_interrupt",
     "on_metrics_outage",
     "on_no_data",
-    "stack_name",
+    "post_traffic",
+    "pre_traffic",
+    "probe_permission",
+    "report",
     "strategy",
     "timeout",
-    "yes",
+    "warm_up",
+    "warm_up_event",
 ];
+
+/// What only the rollout commands have: which alias.
+const ROLLING: &[&str] = &["alias", "function", "journal_bucket", "stack_name", "yes"];
 
 const PACKAGING: &[&str] = &["dry_run", "output_template_file", "template_file", "template"];
 
 const VALIDATING: &[&str] = &["files", "lint", "no_files", "template", "template_file"];
 
 /// The options of a command whose list is known here; `None` leaves its keys alone.
-fn options(command: &str) -> Option<[&'static [&'static str]; 3]> {
+fn options(command: &str) -> Option<[&'static [&'static str]; 4]> {
     match command {
-        "deploy" => Some([EVERY, UPLOADING, DEPLOYING]),
-        "package" => Some([EVERY, UPLOADING, PACKAGING]),
-        "validate" => Some([EVERY, VALIDATING, &[]]),
-        name if name == "rollout" || name.starts_with("rollout_") => Some([EVERY, ROLLING, &[]]),
+        "deploy" => Some([EVERY, UPLOADING, DEPLOYING, SHIFTING]),
+        "package" => Some([EVERY, UPLOADING, PACKAGING, &[]]),
+        "validate" => Some([EVERY, VALIDATING, &[], &[]]),
+        name if name == "rollout" || name.starts_with("rollout_") => Some([EVERY, ROLLING, SHIFTING, &[]]),
         _ => None,
     }
 }
