@@ -284,7 +284,7 @@ impl Watching {
         let Some((deployment, plan)) = self.find(updated).await? else { return Ok(None) };
         let Self { aws, stack, before, services, .. } = self;
         let deploying = Deploying { id: deployment, stack };
-        let audience = Audience::new(context, &aws, tell, &plan, Lines::Json)?;
+        let audience = Audience::new(context, &aws, tell, &plan, Lines::Json);
         let sink = |progress: Progress| {
             if let Progress::Happened(Entry { what: Happening::Decided { .. }, .. }) = &progress {
                 for other in others {

@@ -104,7 +104,7 @@ async fn abort(context: &Context, target: &Target, services: &Services, to: Opti
     context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", of.old, of.new));
     let resume = format!("samara rollout abort {}", target.id.flags());
     let mut receiver = signals::listen(context, None, resume);
-    let audience = Audience::new(context, &target.aws, &TellArgs::default(), &plan, Lines::People)?;
+    let audience = Audience::new(context, &target.aws, &TellArgs::default(), &plan, Lines::People);
     let sink = |progress: Progress| audience.hear(&progress);
     let verdict = rollout::take_over(&target.id, Purpose::Abort, None, services, &mut receiver, &sink).await?;
     audience.end(&verdict, services).await;
