@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::super::content::{Content, Seen};
 use super::super::names::{RevisionId, Time, Weight};
 use super::super::state::{
-    Conflict, HEARTBEAT, Happening, LOOK_EVERY, Mutation, Phase, Purpose, Reading, State, Stop, Why, WriteTrouble,
+    Conflict, GAP, HEARTBEAT, Happening, LOOK_EVERY, Mutation, Phase, Purpose, Reading, State, Stop, Why, WriteTrouble,
 };
 
 /// How often deployments, stack and aliases are looked at.
@@ -182,7 +182,12 @@ pub struct Watch {
     denials: u32,
     whole_since: Option<Time>,
     journalled: u64,
+    /// Whether the journal was asked, and answered or not, since this process came or woke: an alias is
+    /// not written by one that another has overtaken meanwhile.
+    fenced: bool,
     writing: bool,
+    /// The write under way was made before a sleep: its answer says nothing of now.
+    overslept: bool,
     write_not_before: Time,
     heartbeat_at: Time,
     journal_lost_since: Option<Time>,
@@ -201,6 +206,10 @@ enum Asked {
 
 /// One step. Total: every event is answered in every state, and what does not fit is ignored.
 pub fn step(mut watch: Watch, event: Event) -> (Watch, Vec<Action>) {
+    if watch.now != Time::default() && event.at.since(watch.now) > GAP {
+        watch.fenced = watch.journal_gone;
+        watch.overslept = watch.writing;
+    }
     watch.now = watch.now.max(event.at);
     watch.state.watched_at(event.at);
     let mut actions = Vec::new();
@@ -230,7 +239,9 @@ impl Watch {
             denials: 0,
             whole_since: None,
             journalled: 0,
+            fenced: false,
             writing: false,
+            overslept: false,
             write_not_before: Time::default(),
             heartbeat_at: Time::default(),
             journal_lost_since: None,
@@ -263,11 +274,14 @@ impl Watch {
             What::Journalled(seq) => {
                 self.writing = false;
                 self.journalled = self.journalled.max(seq);
+                self.fenced |= !std::mem::take(&mut self.overslept);
                 self.journal_lost_since = None;
                 self.heartbeat_at = self.now + HEARTBEAT;
             }
             What::JournalUnreachable => {
                 self.writing = false;
+                // Going back does not wait for a journal that cannot be reached.
+                self.fenced |= !std::mem::take(&mut self.overslept);
                 self.journal_lost_since.get_or_insert(self.now);
                 self.write_not_before = self.now + AGAIN_AFTER;
             }
@@ -275,6 +289,7 @@ impl Watch {
             What::JournalGone => {
                 // What was decided is carried out all the same; nothing is raised here.
                 self.writing = false;
+                self.fenced = true;
                 self.journal_gone = true;
             }
             What::Observed(answer) => self.observed(answer),
@@ -510,7 +525,7 @@ impl Watch {
             }
         }
         moves |= seen.stack == Stack::Busy;
-        if (!moves || mistake == Some(Mutation::MendEarly)) && !self.writing_alias {
+        if (!moves || mistake == Some(Mutation::MendEarly)) && !self.writing_alias && self.fenced {
             self.mend(seen, actions);
         }
     }
@@ -569,7 +584,7 @@ impl Watch {
             let whole_from = whole_since.map(|since| since.minute() + 1);
             actions.push(Action::Look { from: self.state.evidence_from(), whole_from });
         }
-        let due = self.state.seq > self.journalled || now >= self.heartbeat_at;
+        let due = self.state.seq > self.journalled || !self.fenced || now >= self.heartbeat_at;
         if !self.writing && !self.retiring && !self.journal_gone && due && now >= self.write_not_before {
             self.writing = true;
             actions.push(Action::WriteJournal(self.state.seq));

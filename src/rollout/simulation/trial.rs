@@ -135,7 +135,7 @@ fn next_purpose<M: Machine>(run: &Run<M>, way: Way, round: usize) -> Option<Purp
 
 /// Whether a process that was to go back, and could not reach the journal in time to say so, did so
 /// after another had finished: the alias says what its person was told.
-fn is_overtaken(lines: &[Line], watches: bool) -> bool {
+fn is_overtaken(lines: &[Line]) -> bool {
     let over = lines.iter().position(|line| matches!(line.what, Happened::Journalled { finished: true, .. }));
     let Some(over) = over else { return false };
     let goes_back = |what: &Happened| match what {
@@ -144,11 +144,9 @@ fn is_overtaken(lines: &[Line], watches: bool) -> bool {
         _ => false,
     };
     lines[..over].iter().filter(|line| goes_back(&line.what)).any(|told| {
-        // Who only watches says nothing more of it when it has lost the journal to the one that finished.
-        let went_back = |how: &str| {
-            how.contains("RolledBack") || watches && how.contains("LostFence") && how.contains("RollingBack")
+        let ends = |line: &Line| {
+            line.who == told.who && matches!(&line.what, Happened::Ended(how) if how.contains("RolledBack"))
         };
-        let ends = |line: &Line| line.who == told.who && matches!(&line.what, Happened::Ended(how) if went_back(how));
         lines[over..].iter().any(ends)
     })
 }
@@ -205,7 +203,7 @@ fn end<M: Machine>(run: &Run<M>) -> Result<End, String> {
         Phase::RolledBack { .. } => end == End::Old,
         _ => false,
     };
-    let overtaken = end == End::Old && is_overtaken(&world.lines, run.is_watched());
+    let overtaken = end == End::Old && is_overtaken(&world.lines);
     if !fits && !others && !overtaken {
         return Err(format!("3: the journal says {:?}, and the aliases are at {end:?}", state.phase));
     }

@@ -34,6 +34,7 @@ impl Story {
         watch.watches(&[("d-1".to_owned(), "app".to_owned())], Time(1_000_000));
         let mut story = Self { watch, at: Time(1_000_000) };
         story.tell(What::Begin);
+        story.tell(What::Journalled(1));
         story
     }
 
@@ -243,6 +244,23 @@ fn codedeploys_own_failure_and_a_failed_stack_go_back_with_their_words() {
         };
         assert!(reason.contains(words), "{reason}");
     }
+}
+
+#[test]
+fn race_06_who_was_asleep_asks_the_journal_before_it_writes_an_alias() {
+    let mut story = Story::new();
+    let split = story.split();
+    story.tell(What::Back(Why::Aborted));
+    story.tell(What::Journalled(9));
+    story.at = story.at + GAP + GAP;
+    let actions = story.sees(ended(true), idle(false), split.clone());
+    assert!(Story::writes(&actions).is_empty(), "{actions:?}");
+    assert!(actions.iter().any(|action| matches!(action, Action::WriteJournal(_))), "{actions:?}");
+    let mut overtaken = Story { watch: story.watch.clone(), at: story.at };
+    let actions = overtaken.tell(What::JournalLost { holder: "another".to_owned() });
+    assert!(actions.is_empty() && matches!(overtaken.watch.stop, Some(Stop::LostFence { .. })), "{actions:?}");
+    let actions = story.tell(What::Journalled(9));
+    assert_eq!(Story::writes(&actions), [Content::whole(story.old())]);
 }
 
 #[test]
