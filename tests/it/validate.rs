@@ -2,7 +2,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "a limit in real time is what one of these tests is about")]
 
-use std::time::{Duration, Instant};
 
 use crate::support::project::Project;
 use crate::support::shared::fixtures;
