@@ -1,8 +1,5 @@
 //! `samara validate`: what it finds, where it says it is, and how it ends.
 
-#![expect(clippy::disallowed_methods, reason = "a limit in real time is what one of these tests is about")]
-
-
 use crate::support::project::Project;
 use crate::support::shared::fixtures;
 

@@ -253,7 +253,7 @@ fn race_06_who_was_asleep_asks_the_journal_before_it_writes_an_alias() {
     story.tell(What::Back(Why::Aborted));
     story.tell(What::Journalled(9));
     story.at = story.at + GAP + GAP;
-    let actions = story.sees(ended(true), idle(false), split.clone());
+    let actions = story.sees(ended(true), idle(false), split);
     assert!(Story::writes(&actions).is_empty(), "{actions:?}");
     assert!(actions.iter().any(|action| matches!(action, Action::WriteJournal(_))), "{actions:?}");
     let mut overtaken = Story { watch: story.watch.clone(), at: story.at };
