@@ -373,10 +373,22 @@ mod tests {
         assert!(read().unwrap_err().contains("the event that it answers is not there"));
         write("c.json", "{");
         assert!(read().unwrap_err().contains("c.json"));
-        let kind: HookKind = "cmd:sh 'a b'".parse().unwrap();
-        assert_eq!(kind, HookKind::Command { command: vec!["sh".to_owned(), "a b".to_owned()] });
-        for wrong in ["", "a b", "cmd:", "cmd:'", "cmd:./no-such-program", "events:/no/such/folder"] {
+        let kind: HookKind = "cmd:sh check.sh 'a b'".parse().unwrap();
+        assert_eq!(kind, HookKind::Command { command: vec!["sh".to_owned(), "check.sh".to_owned(), "a b".to_owned()] });
+        for wrong in ["", "a b", "cmd:", "cmd:'", "cmd:./no-such-check", "events:/no/such/folder", "arn:aws:s3:::x"] {
             assert!(wrong.parse::<HookKind>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_version_or_alias_behind_a_name_is_the_qualifier() {
+        const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:check";
+        assert_eq!(qualified("check"), ("check", "$LATEST"));
+        assert_eq!(qualified("check:live"), ("check", "live"));
+        assert_eq!(qualified(ARN), (ARN, "$LATEST"));
+        assert_eq!(qualified(&format!("{ARN}:7")), (ARN, "7"));
+        for good in ["check", "check:live", "check:$LATEST", ARN, &format!("{ARN}:7")] {
+            assert!(good.parse::<HookKind>().is_ok(), "{good}");
         }
     }
 }
