@@ -16,6 +16,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::OnceCell;
 
 pub use error::{Error, ErrorKind};
@@ -53,6 +54,9 @@ pub struct Identity {
     /// The principal's ARN.
     pub arn: String,
 }
+
+/// The services that are called, as the SDK names them.
+const SERVICES: [&str; 7] = ["S3", "Lambda", "CloudFormation", "CloudWatch", "CodeDeploy", "STS", "SNS"];
 
 /// What is wrong with the configuration, before any call.
 #[derive(Debug, thiserror::Error)]
@@ -136,10 +140,11 @@ impl Aws {
         if !is_region(region.as_ref()) {
             return Err(ConfigError::BadRegion(region.to_string()));
         }
-        if sdk.endpoint_url().is_some_and(|url| !is_endpoint(url)) {
+        let aws = Self { sdk, account: Arc::new(OnceCell::new()) };
+        if SERVICES.iter().filter_map(|service| aws.endpoint_of(service)).any(|url| !is_endpoint(&url)) {
             return Err(ConfigError::BadEndpoint);
         }
-        Ok(Self { sdk, account: Arc::new(OnceCell::new()) })
+        Ok(aws)
     }
 
     /// The region of every call.
@@ -150,6 +155,19 @@ impl Aws {
     /// The endpoint that replaces AWS's own for every service, when one is set.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.sdk.endpoint_url()
+    }
+
+    /// The endpoint that replaces AWS's own for a service, as its SDK finds it: what was set for this
+    /// connection, then `AWS_ENDPOINT_URL_<SERVICE>`, then `AWS_ENDPOINT_URL`, and the same of the profile.
+    pub(in crate::aws) fn endpoint_of(&self, service_id: &str) -> Option<String> {
+        let general = || self.sdk.endpoint_url().map(str::to_owned);
+        if self.sdk.get_origin("endpoint_url").is_client_config() {
+            return general();
+        }
+        let key =
+            ServiceConfigKey::builder().service_id(service_id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+        let own = self.sdk.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
+        own.or_else(general)
     }
 
     /// The SDK's configuration, for the service files beside this one.

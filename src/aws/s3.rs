@@ -11,7 +11,6 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ServerSideEncryption};
-use aws_types::service_config::ServiceConfigKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -226,15 +225,7 @@ impl Aws {
     /// S3 for the caller's own account.
     pub fn s3(&self) -> S3 {
         // A bucket's name in the host needs wildcard DNS, which only AWS's own endpoint has.
-        let own_endpoint = self.endpoint_url().is_some()
-            || self.sdk().service_config().is_some_and(|config| {
-                ServiceConfigKey::builder()
-                    .service_id("S3")
-                    .env("AWS_ENDPOINT_URL")
-                    .profile("endpoint_url")
-                    .build()
-                    .is_ok_and(|key| config.load_config(key).is_some())
-            });
+        let own_endpoint = self.endpoint_of("S3").is_some();
         let config = aws_sdk_s3::config::Builder::from(self.sdk()).force_path_style(own_endpoint).build();
         S3 { aws: self.clone(), client: Client::from_conf(config) }
     }

@@ -25,8 +25,9 @@ impl Aws {
     /// # Errors
     /// The call failed. After a lost answer the message may come twice.
     pub async fn publish(&self, topic: &str, subject: &str, message: &str) -> Result<(), Error> {
-        let own = self.endpoint_url().map(str::to_owned);
-        let endpoint = own.unwrap_or_else(|| format!("https://sns.{}.{}", self.region(), suffix(self.region())));
+        let endpoint = self
+            .endpoint_of("SNS")
+            .unwrap_or_else(|| format!("https://sns.{}.{}", self.region(), suffix(self.region())));
         let config = aws_sdk_sts::config::Builder::from(self.sdk()).endpoint_url(endpoint).build();
         aws_sdk_sts::Client::from_conf(config)
             .get_caller_identity()
