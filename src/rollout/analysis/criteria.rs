@@ -11,9 +11,7 @@ use super::sequential::{Parameters, resolution};
 /// in the bake. They sum to one, and an idle stream stays at one.
 pub(super) const COMPARE_SHARE: f64 = 0.6;
 pub(super) const BAKE_SHARE: f64 = 0.2;
-pub(super) const LATENCY_SHARE: f64 = 0.15;
-/// Of the 0.2 that slow requests have: at 100 % they tell much more a minute.
-pub(super) const LATENCY_BAKE_SHARE: f64 = 0.05;
+pub(super) const LATENCY_SHARE: f64 = 0.2;
 /// Slow is what takes longer than so many times the old version's 95th percentile.
 const SLOWER: f64 = 1.2;
 

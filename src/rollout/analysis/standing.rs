@@ -7,6 +7,9 @@ use super::criteria::Resolution;
 use super::limit::Limit;
 use super::metric::Metric;
 
+/// Evidence from which on the last raise waits for more.
+const SUSPECT: f64 = 10.0;
+
 /// A stream of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,8 +20,6 @@ pub enum Stream {
     Bake,
     /// New against old, slow invocations.
     Latency,
-    /// The new version alone, slow invocations against what the old one had before.
-    LatencyBake,
     /// New against old, a custom metric.
     Metric,
 }
@@ -68,6 +69,12 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Whether the evidence is on its way to the bound: of a version as good as the old one it comes so far
+    /// in one rollout of ten at most (Ville's inequality), and falls again.
+    pub fn is_suspect(&self) -> bool {
+        self.evidence >= SUSPECT.min(self.bound)
+    }
+
     /// The reason that this is once the bound is reached: that of the stream that says most.
     pub(super) fn charge(&self) -> Reason {
         let evidence = self.evidence;
@@ -81,9 +88,8 @@ impl Standing {
         );
         let bound = self.bound;
         match top.0 {
-            Some(Part { stream, metric, new, bar: Some(bar), .. }) => {
-                let (stream, metric) = (*stream, metric.clone());
-                Reason::WorseThanBefore { stream, metric, new: *new, bar: *bar, evidence, bound }
+            Some(Part { metric, new, bar: Some(bar), .. }) => {
+                Reason::WorseThanBefore { metric: metric.clone(), new: *new, bar: *bar, evidence, bound }
             }
             Some(Part { stream, metric, old, new, .. }) => {
                 Reason::Worse { stream: *stream, metric: metric.clone(), old: *old, new: *new, evidence, bound }
@@ -116,17 +122,14 @@ pub enum Reason {
         /// The bound.
         bound: f64,
     },
-    /// At 100 % the new version fails (or is slow) more often than the old one did before.
+    /// At 100 % the new version fails more often than the old one did before.
     WorseThanBefore {
-        /// Of errors and metrics, or of slow invocations.
-        #[serde(default = "bake")]
-        stream: Stream,
         /// The custom metric, where it is one's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         metric: Option<Metric>,
         /// The new version at 100 %.
         new: Tally,
-        /// The share of errors (or slow ones) that it may have.
+        /// The share of errors that it may have.
         bar: f64,
         /// The evidence.
         evidence: f64,
@@ -144,10 +147,6 @@ pub enum Reason {
         /// The bound.
         bound: f64,
     },
-}
-
-fn bake() -> Stream {
-    Stream::Bake
 }
 
 /// The evidence itself, capped so that sums of some stay numbers that JSON can hold.

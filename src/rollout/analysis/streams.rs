@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::{Baseline, Counts, Minute, Tally};
-use super::criteria::{Criteria, LATENCY_BAKE_SHARE, LATENCY_SHARE};
+use super::counts::{Counts, Minute, Tally};
+use super::criteria::{Criteria, LATENCY_SHARE};
 use super::limit::Measure;
 use super::limits::{LimitTest, bake_bar};
 use super::sequential::{Comparison, Parameters, log_add_exp};
@@ -50,8 +50,6 @@ pub(super) struct Streams {
     #[serde(default)]
     metrics: Vec<Compared>,
     bake: Bounded,
-    #[serde(default)]
-    latency_bake: Bounded,
     #[serde(default)]
     metric_bakes: Vec<Bounded>,
     limits: Vec<Bounded>,
@@ -138,14 +136,13 @@ impl Streams {
 
     fn take_latency(&mut self, rules: &Rules<'_>, old: &Counts, new: &Counts, new_n: u64) {
         let slow = |counts: &Counts| counts.slow.first().map(|x| Tally { n: counts.n, x: *x });
-        let (Some(parameters), Some(of_new)) = (&rules.latency, slow(new).filter(|_| new.n > 0)) else { return };
-        match slow(old).filter(|_| old.n > 0) {
-            Some(of_old) => self.latency.add(parameters, of_old, of_new, new_n),
-            None if old.n == 0 => {
-                let bar = self.latency_bar(rules.criteria);
-                self.latency_bake.add(bar, of_new, new_n, parameters.dispersion);
-            }
-            None => {}
+        // At 100 % there is nothing to compare with, and how fast a function is depends on too much beside
+        // its version to be held against the hour before.
+        if let (Some(parameters), Some(of_old), Some(of_new)) = (&rules.latency, slow(old), slow(new))
+            && old.n > 0
+            && new.n > 0
+        {
+            self.latency.add(parameters, of_old, of_new, new_n);
         }
     }
 
@@ -175,14 +172,6 @@ impl Streams {
     /// What errors may be at 100 %.
     fn bar(&self, criteria: &Criteria) -> f64 {
         bake_bar(criteria.baseline.n + self.old.n, criteria.baseline.errors + self.old.x)
-    }
-
-    /// What slow ones may be at 100 %.
-    fn latency_bar(&self, criteria: &Criteria) -> f64 {
-        let Baseline { n, slow_share, .. } = criteria.baseline;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of a count")]
-        let slow = (slow_share * n as f64).round() as u64;
-        bake_bar(n + self.latency.old.n, slow + self.latency.old.x)
     }
 
     fn metric_bar(&self, criteria: &Criteria, index: usize) -> f64 {
@@ -279,25 +268,24 @@ impl Streams {
             let (old, new) = (compared.old, compared.new);
             (ln, Part { stream, metric, share, evidence: capped(ln), old, new, bar: None })
         };
-        let bounded = |stream, metric, share, bar, bounded: &Bounded| {
+        let bounded = |metric, share, bar, bounded: &Bounded| {
             let ln = bounded.test.ln_e();
             let (old, new) = (Tally::default(), bounded.new);
-            (ln, Part { stream, metric, share, evidence: capped(ln), old, new, bar: Some(bar) })
+            (ln, Part { stream: Stream::Bake, metric, share, evidence: capped(ln), old, new, bar: Some(bar) })
         };
         let (compare, bake) = (criteria.compare_share(), criteria.bake_share());
         let idle = (Compared::default(), Bounded::default());
         let mut parts = vec![
             compared(Stream::Errors, None, compare, &self.errors),
-            bounded(Stream::Bake, None, bake, self.bar(criteria), &self.bake),
+            bounded(None, bake, self.bar(criteria), &self.bake),
             compared(Stream::Latency, None, LATENCY_SHARE, &self.latency),
-            bounded(Stream::LatencyBake, None, LATENCY_BAKE_SHARE, self.latency_bar(criteria), &self.latency_bake),
         ];
         for (index, metric) in criteria.metrics.iter().enumerate() {
             let name = || Some(metric.clone());
             let of_both = self.metrics.get(index).unwrap_or(&idle.0);
             let alone = self.metric_bakes.get(index).unwrap_or(&idle.1);
             parts.push(compared(Stream::Metric, name(), compare, of_both));
-            parts.push(bounded(Stream::Bake, name(), bake, self.metric_bar(criteria, index), alone));
+            parts.push(bounded(name(), bake, self.metric_bar(criteria, index), alone));
         }
         parts
     }

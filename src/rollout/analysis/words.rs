@@ -14,9 +14,9 @@ impl Reason {
                 let (new, old) = (share(*new), share(*old));
                 format!("{what}: new {new}, old {old}; {}", against(*evidence, *bound))
             }
-            Self::WorseThanBefore { stream, metric, new, bar, evidence, bound } => format!(
+            Self::WorseThanBefore { metric, new, bar, evidence, bound } => format!(
                 "{}: {} at 100 %, where {} is the most it may have; {}",
-                what(*stream, metric.as_ref()),
+                what(Stream::Bake, metric.as_ref()),
                 share(*new),
                 percent(*bar),
                 against(*evidence, *bound)
@@ -64,7 +64,7 @@ impl Resolution {
 fn what(stream: Stream, metric: Option<&Metric>) -> String {
     match (stream, metric) {
         (_, Some(metric)) => metric.to_string(),
-        (Stream::Latency | Stream::LatencyBake, None) => "slow".to_owned(),
+        (Stream::Latency, None) => "slow".to_owned(),
         _ => "errors".to_owned(),
     }
 }
@@ -118,10 +118,8 @@ mod tests {
         let metric = Some("Shop/Failures?version={version}".parse().unwrap());
         let worse = Reason::Worse { stream: Stream::Metric, metric, old, new, evidence, bound };
         insta::assert_snapshot!(worse.words(), @"Shop/Failures?version={version}: new 4.1 % of 412, old 0.2 % of 3,710; evidence 1,340 against a bound of 100");
-        let of = |stream| Reason::WorseThanBefore { stream, metric: None, new, bar: 0.0294, evidence, bound };
-        let (before, slow) = (of(Stream::Bake), of(Stream::LatencyBake));
+        let before = Reason::WorseThanBefore { metric: None, new, bar: 0.0294, evidence, bound };
         insta::assert_snapshot!(before.words(), @"errors: 4.1 % of 412 at 100 %, where 2.9 % is the most it may have; evidence 1,340 against a bound of 100");
-        insta::assert_snapshot!(slow.words(), @"slow: 4.1 % of 412 at 100 %, where 2.9 % is the most it may have; evidence 1,340 against a bound of 100");
         let limit = Reason::Limit { limit: "spillover=2%".parse().unwrap(), new, evidence, bound };
         insta::assert_snapshot!(limit.words(), @"the limit spillover=2% is broken: 4.1 % of 412; evidence 1,340 against a bound of 100");
     }

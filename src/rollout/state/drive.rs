@@ -100,7 +100,9 @@ impl State {
                 self.enter(Phase::Shifting { step, since: Some(now) });
             }
             Phase::Shifting { step, since: Some(since) } => return self.hold_step(step, since),
-            Phase::Barrier { .. } if self.is_past_gate() && self.is_fresh() => self.enter(Phase::Promoting),
+            Phase::Barrier { .. } if self.is_past_gate() && self.is_fresh() && !self.is_suspect() => {
+                self.enter(Phase::Promoting);
+            }
             Phase::Promoting if self.is_there() => {
                 self.note(Happening::Baking);
                 self.enter(Phase::Baking { since: now });
@@ -247,6 +249,14 @@ impl State {
         let Some(gate) = self.gate() else { return true };
         let goes_on_blind = self.plan.on_outage == OnOutage::Continue && self.live.blind_since.is_some();
         self.live.now >= gate && (goes_on_blind || self.live.last_good.is_some_and(|at| at >= gate))
+    }
+
+    /// Before the whole traffic is raised, evidence that is on its way to the bound is waited for: as long as
+    /// the want of requests is in a step.
+    fn is_suspect(&self) -> bool {
+        let longest = Duration::from_secs(self.plan.max_hold_s);
+        let waits = self.gate().is_some_and(|gate| self.live.now < gate + longest);
+        waits && !self.plan.observe_only && self.standing().is_some_and(|(_, standing)| standing.is_suspect())
     }
 
     /// Without a bake there is nothing to look at.

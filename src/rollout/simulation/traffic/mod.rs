@@ -8,7 +8,7 @@ mod world;
 
 use std::time::Duration;
 
-use crate::rollout::analysis::{ALPHA, Baseline, Counts, Criteria, Judge, METRIC_DELAY, Minute, baseline};
+use crate::rollout::analysis::{ALPHA, Baseline, Counts, Criteria, Judge, METRIC_DELAY, Minute, Standing, baseline};
 use crate::rollout::names::Time;
 use random::Random;
 use scenario::{Scenario, Steps};
@@ -68,8 +68,13 @@ pub fn run(scenario: &Scenario, steps: &Steps, policy: Policy, seed: u64, number
         if phase == Phase::Done {
             continue;
         }
+        let mut is_suspect = false;
         let stops = match policy {
-            Policy::Samara => looks(&mut judge, &criteria, &world, phase, now),
+            Policy::Samara => {
+                let standing = looks(&mut judge, &criteria, &world, phase, now);
+                is_suspect = standing.is_suspect();
+                standing.reason.is_some()
+            }
             _ if now % 2 == 1 => false,
             Policy::Alarm => baselines::alarm(&world, now),
             Policy::Fisher => baselines::fisher(&world, now),
@@ -82,7 +87,9 @@ pub fn run(scenario: &Scenario, steps: &Steps, policy: Policy, seed: u64, number
             }
             return Ended { back_after: Some(now as f64 / 2.0), harm: world.harm };
         }
-        phase = next(phase, steps, policy, now, &judge, &criteria);
+        if !(is_suspect && waits(phase, &judge, &criteria, now)) {
+            phase = next(phase, steps, policy, now, &judge, &criteria);
+        }
         let raised = match phase {
             Phase::Step { index, .. } => f64::from(steps.percent[index]) / 100.0,
             Phase::Barrier { .. } => weight,
@@ -106,6 +113,12 @@ fn halves(duration: Duration) -> i64 {
 
 fn is_end_of_step(phase: Phase, steps: &Steps, now: i64) -> bool {
     matches!(phase, Phase::Step { since, .. } if now - since == 2 * steps.minutes)
+}
+
+/// Whether the last raise may still wait for more evidence.
+fn waits(phase: Phase, judge: &Judge, criteria: &Criteria, now: i64) -> bool {
+    let gate = halves(METRIC_DELAY + judge.longest(criteria));
+    matches!(phase, Phase::Barrier { since } if now - since < gate + MAX_HOLD_HALVES)
 }
 
 fn next(phase: Phase, steps: &Steps, policy: Policy, now: i64, judge: &Judge, criteria: &Criteria) -> Phase {
@@ -150,7 +163,7 @@ fn criteria(scenario: &Scenario, world: &World<'_>) -> Criteria {
     Criteria::new(ALPHA, known, 30)
 }
 
-fn looks(judge: &mut Judge, criteria: &Criteria, world: &World<'_>, phase: Phase, now: i64) -> bool {
+fn looks(judge: &mut Judge, criteria: &Criteria, world: &World<'_>, phase: Phase, now: i64) -> Standing {
     let scenario = world.scenario();
     let whole_from = match phase {
         Phase::Bake { since } => time(since).minute() + 1,
@@ -164,7 +177,7 @@ fn looks(judge: &mut Judge, criteria: &Criteria, world: &World<'_>, phase: Phase
             Some(Minute { minute, old, new: counts(scenario, pair.new.n, pair.new.x), whole, ..Minute::default() })
         })
         .collect();
-    judge.look(criteria, &minutes, 0, time(now)).reason.is_some()
+    judge.look(criteria, &minutes, 0, time(now))
 }
 
 #[cfg(test)]
