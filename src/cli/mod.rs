@@ -129,16 +129,19 @@ fn block_on_until_interrupted<T>(
     future: impl Future<Output = Result<T, Error>>,
     words: &'static str,
 ) -> Result<T, Error> {
-    block_on(async {
-        let failed = |source| Error::File { action: "listen to", path: "signals".into(), source };
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        tokio::select! {
-            result = future => result,
-            _ = interrupt.recv() => Err(Error::Interrupted(words.to_owned())),
-            _ = terminate.recv() => Err(Error::Interrupted(words.to_owned())),
-        }
-    })?
+    block_on(until_interrupted(future, words))?
+}
+
+/// The future, until SIGINT or SIGTERM.
+async fn until_interrupted<T>(future: impl Future<Output = Result<T, Error>>, words: &'static str) -> Result<T, Error> {
+    let failed = |source| Error::File { action: "listen to", path: "signals".into(), source };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        result = future => result,
+        _ = interrupt.recv() => Err(Error::Interrupted(words.to_owned())),
+        _ = terminate.recv() => Err(Error::Interrupted(words.to_owned())),
+    }
 }
 
 /// Runs a command that waits for the network. Commands that do not (`validate`, `init`) never start

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -10,6 +12,7 @@ use serde_json::json;
 use super::context::{Context, now_s};
 use super::exit::{Error, Status};
 use super::template_file;
+use crate::aws::Aws;
 use crate::aws::cloudformation::{Redacted, Stage, TEMPLATE_BODY_LIMIT, TemplateSource};
 use crate::deploy::diff::{self, Side};
 use crate::deploy::{self, StackChange, change_set, live, options};
@@ -19,6 +22,9 @@ use crate::ui::sanitize::sanitize;
 
 /// The region that stands in where none is known: it decides the partition, no more.
 const REGION: &str = "us-east-1";
+
+/// How long after an interrupted call its stack may still appear.
+const LATE_CALL: Duration = Duration::from_secs(3);
 
 /// CloudFormation's own limit for a template.
 const LIMIT_BYTES: u64 = 1 << 20;
@@ -149,38 +155,66 @@ fn nobodys_stack() -> String {
     format!("samara-compare-{:08x}", fastrand::u32(..))
 }
 
+/// What is sent to CloudFormation: as YAML, or as JSON without white space where only that is short
+/// enough.
+fn body(template: &Template) -> Result<String, Error> {
+    let texts = [write::yaml(&template.root), template.root.to_json().to_string()];
+    let shortest = texts.iter().map(String::len).min().unwrap_or_default();
+    texts.into_iter().find(|text| text.len() <= TEMPLATE_BODY_LIMIT).ok_or_else(|| {
+        Error::Usage(format!(
+            "--compare-with-aws sends the template in the call, which takes {TEMPLATE_BODY_LIMIT} bytes; this one has \
+             {shortest}"
+        ))
+    })
+}
+
+/// CloudFormation's own result, by a change set that is deleted again, with the stack that it was for.
+async fn processed(aws: &Aws, change: &StackChange, sink: deploy::Sink<'_>) -> Result<Node, Error> {
+    let deploy::Prepared::Ready(ready) = deploy::prepare(aws, change, sink).await? else {
+        return Err(Error::Findings("CloudFormation finds nothing to make in this template".to_owned()));
+    };
+    let text = aws.cloudformation().change_set_template(&ready.id, Stage::Processed).await;
+    change_set::discard(aws, &ready.id, sink).await?;
+    Ok(live::parse("the change set", &text?)?)
+}
+
+/// Has CloudFormation transform the template, and leaves nothing behind in the account: not when it
+/// fails either, and not when somebody interrupts it.
+async fn ask(context: &Context, change: &StackChange) -> Result<Node, Error> {
+    let stack = &change.stack;
+    let asked = AtomicBool::new(false);
+    let sink = |event: deploy::Event| {
+        if matches!(event, deploy::Event::CreatingChangeSet { .. }) {
+            asked.store(true, Ordering::Relaxed);
+        }
+    };
+    let aws = super::until_interrupted(context.aws(None, None), "interrupted: nobody was asked").await?;
+    let region = aws.region();
+    context.terminal.status("Asking", format_args!("CloudFormation in {region} by a change set of {stack}"));
+    let words = "interrupted: CloudFormation's result is not known";
+    let found = super::until_interrupted(processed(&aws, change, &sink), words).await;
+    if let Err(error) = &found
+        && asked.load(Ordering::Relaxed)
+    {
+        let late = if matches!(error, Error::Interrupted(_)) { LATE_CALL } else { Duration::ZERO };
+        let withdrawn = async { change_set::withdraw(&aws, stack, late, &|_| ()).await.map_err(Error::from) };
+        if let Err(error) = super::until_interrupted(withdrawn, "interrupted again").await {
+            context.terminal.warn(format_args!(
+                "stack {stack} may be left in REVIEW_IN_PROGRESS; it has no resources, and deleting it is free: {error}"
+            ));
+        }
+    }
+    found
+}
+
 /// Has CloudFormation transform the template, and shows where it comes to something else.
 fn compare(context: &Context, template: &Template, options: &Options, ours: &Transformed) -> Result<Status, Error> {
-    let text = write::yaml(&template.root);
-    if text.len() > TEMPLATE_BODY_LIMIT {
-        return Err(Error::Usage(format!(
-            "--compare-with-aws sends the template in the call, which takes {TEMPLATE_BODY_LIMIT} bytes; this one has {}",
-            text.len()
-        )));
-    }
-    let mut change = StackChange::new(nobodys_stack(), TemplateSource::Body(text));
+    let mut change = StackChange::new(nobodys_stack(), TemplateSource::Body(body(template)?));
     change.declared = parameters::declared(template).iter().map(|one| one.name.to_owned()).collect();
     change.overrides = options.parameters.iter().map(|(name, value)| (name.clone(), Redacted::new(value))).collect();
     let all = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
     change.capabilities = all.map(str::to_owned).into();
-    let stack = change.stack.clone();
-    let theirs = super::block_on_until_interrupted(
-        async {
-            let aws = context.aws(None, None).await?;
-            context
-                .terminal
-                .status("Asking", format_args!("CloudFormation in {} by a change set of {stack}", aws.region()));
-            let sink = |_: deploy::Event| ();
-            let deploy::Prepared::Ready(ready) = deploy::prepare(&aws, &change, &sink).await? else {
-                return Err(Error::Findings("CloudFormation finds nothing to make in this template".to_owned()));
-            };
-            let text = aws.cloudformation().change_set_template(&ready.id, Stage::Processed).await;
-            change_set::discard(&aws, &ready.id, &sink).await?;
-            Ok(live::parse("the change set", &text?)?)
-        },
-        "interrupted: a stack in REVIEW_IN_PROGRESS whose name begins with samara-compare- may be left; it has no \
-         resources, and deleting it is free",
-    )?;
+    let theirs = super::block_on(ask(context, &change))??;
     let none = BTreeMap::new();
     let side = |template| Side { template, parameters: &none };
     let found = diff::diff(side(&theirs), side(&ours.template), &BTreeMap::new());

@@ -22,6 +22,9 @@ pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 /// How long making a change set may take. Macros run in it; SAM CLI waits half as long.
 const CHANGE_SET_LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// How long a stack in review is tried to be deleted.
+const WITHDRAWAL: Duration = Duration::from_secs(60);
+
 /// What a stack should become.
 #[derive(Clone, Debug)]
 pub struct StackChange {
@@ -181,6 +184,34 @@ pub async fn discard(aws: &Aws, id: &ChangeSetId, sink: Sink<'_>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Deletes a stack that was to be made for a change set alone, when nobody knows how far that has come.
+/// `late` is how long the stack may still appear: a call that nobody waits for any more may be on its
+/// way. A stack that is more than a review is somebody else's, and stays.
+///
+/// # Errors
+/// A call failed, or the stack is still there when the time is up.
+pub async fn withdraw(aws: &Aws, stack: &str, late: Duration, sink: Sink<'_>) -> Result<(), Error> {
+    let cloudformation = aws.cloudformation();
+    let mut appears = Wait::new(format!("stack {stack}"), late, true, sink);
+    let mut deletable = Wait::new(format!("the deletion of stack {stack}"), WITHDRAWAL, true, sink);
+    loop {
+        let Some(found) = cloudformation.stack(stack).await? else {
+            match appears.pause().await {
+                Ok(()) => continue,
+                Err(_) => return Ok(()),
+            }
+        };
+        if !found.status.is_review() {
+            return Ok(());
+        }
+        // A change set that is being made may hold the stack.
+        match execute::delete_stack(aws, stack, None, sink).await {
+            Ok(()) => return Ok(()),
+            Err(error) => deletable.pause().await.map_err(|_| error)?,
+        }
+    }
 }
 
 /// Waits until the change set is made or failed.
