@@ -14,6 +14,8 @@ use super::sanitize::{escape_json, sanitize};
 pub enum Output {
     /// For people.
     #[default]
+    // A template is YAML then, and may be asked for by that name.
+    #[value(alias = "yaml")]
     Text,
     /// For programs: JSON and nothing else.
     Json,
