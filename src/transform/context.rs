@@ -7,7 +7,7 @@ use super::build::Read;
 use super::deployment_preference::Collection;
 use super::generated::Generated;
 use super::openapi::Editor;
-use super::openapi::python::{Keys, Py};
+use super::openapi::python::{Keys, Py, Tables};
 use super::refusal::Refusal;
 use super::resolve::{Parameters, References};
 use super::resolver::Resolver;
@@ -37,6 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) conditions: Option<Map>,
     /// `Mappings`.
     pub(crate) mappings: Option<Map>,
+    /// The tables of dictionaries that Globals were merged into, by logical ID.
+    pub(crate) tables: HashMap<String, Tables>,
     /// The bodies of APIs that events have added to, by logical ID.
     pub(crate) bodies: HashMap<String, Py>,
     /// APIs whose body the transform writes.
@@ -65,6 +67,14 @@ impl Context<'_> {
         match &self.order {
             Some(keys) => keys.iter().map(str::to_owned).collect(),
             None => self.resources.keys().map(str::to_owned).collect(),
+        }
+    }
+
+    /// What the property `name` of the resource `id` is to Python.
+    pub(crate) fn python(&self, id: &str, name: &str, property: &Node) -> Py {
+        match self.tables.get(id) {
+            Some(tables) => Py::with_tables(property, name, tables),
+            None => Py::from(property),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::build::{Read, get_att, if_arguments, list, map, reference, tag_list, text};
 use super::context::Context;
 use super::generated::Generated;
+use super::partition;
 use super::policies::{managed_policy_arn, trust};
 use super::refusal::Refusal;
 use crate::template::{Map, Node, Value};
@@ -292,8 +293,7 @@ impl Collection {
         }
         let own_role = self.enabled().all(|preference| preference.role.as_ref().is_some_and(Read::truthy));
         if !own_role && let Some(mut role) = shared(ROLE, "AWS::IAM::Role") {
-            let limited = matches!(partition, "aws-iso" | "aws-iso-b");
-            let policy = if limited { "AWSCodeDeployRoleForLambdaLimited" } else { "AWSCodeDeployRoleForLambda" };
+            let policy = partition::named(partition).deployment_policy;
             role.set("AssumeRolePolicyDocument", trust("codedeploy.amazonaws.com"));
             let arn = managed_policy_arn(partition, &format!("service-role/{policy}"));
             role.set("ManagedPolicyArns", list([text(arn)]));

@@ -1,6 +1,7 @@
 //! A plain CloudFormation resource that the transform makes.
 
 use super::build::{Read, get_att, reference, tag_list};
+use super::property::Property;
 use super::refusal::Refusal;
 use crate::template::span::Span;
 use crate::template::{Map, Node};
@@ -63,6 +64,13 @@ impl Generated {
     pub(crate) fn set(&mut self, name: &str, value: impl Into<Option<Node>>) {
         if let Some(value) = value.into().filter(|value| !value.is_null()) {
             self.properties.insert(name, value);
+        }
+    }
+
+    /// Copies the properties that a table passes on.
+    pub(crate) fn pass(&mut self, from: &Map, table: &[Property]) {
+        for property in table.iter().filter(|property| property.passed) {
+            self.set(property.name, from.get(property.name).cloned());
         }
     }
 

@@ -3,7 +3,7 @@
 use super::build::Read;
 use super::context::Context;
 use super::openapi::is_version_3;
-use super::openapi::python::Py;
+use super::openapi::python::{Keys, Py, Tables};
 use super::refusal::Refusal;
 use crate::template::{Map, Node, Value};
 
@@ -212,7 +212,7 @@ fn merge_into(id: &str, globals: &Node, context: &mut Context) -> Result<(), Ref
         return Ok(());
     };
     let kind = kind.to_owned();
-    let mut section = section.clone();
+    let (mut section, mut copied) = (section.clone(), false);
     let Some(resource) = context.resources.get_mut(id).and_then(Node::as_map_mut) else {
         return Ok(());
     };
@@ -221,6 +221,7 @@ fn merge_into(id: &str, globals: &Node, context: &mut Context) -> Result<(), Ref
         None => {}
         Some(Value::String(all)) if all == "*" => section = Map::new(),
         Some(Value::List(names)) => {
+            copied = !names.is_empty();
             for name in names {
                 let name = name.as_str().map_or_else(|| name.display(), str::to_owned);
                 if section.remove(&name).is_none() {
@@ -233,43 +234,79 @@ fn merge_into(id: &str, globals: &Node, context: &mut Context) -> Result<(), Ref
         Some(_) => return attribute(format!("Resource {id} has invalid resource attribute 'IgnoreGlobals'.")),
     }
     let own = resource.get("Properties").cloned().unwrap_or_else(|| Node::from(Map::new()));
-    let merged = merged(&kind, "", &Node::from(section), own);
+    let mut merge = Merge { kind: &kind, copied, tables: Tables::new() };
+    let merged = merge.merged("", &Node::from(section), own);
     resource.insert("Properties", merged);
+    context.tables.insert(id.to_owned(), merge.tables);
     Ok(())
 }
 
-fn merged(kind: &str, path: &str, global: &Node, own: Node) -> Node {
-    if REPLACED.contains(&(kind, path)) && !own.is_intrinsic() && own.as_str().is_none() {
-        return own;
+/// Merges Globals into one resource.
+struct Merge<'a> {
+    /// The resource's type without `AWS::Serverless::`.
+    kind: &'a str,
+    /// Whether it has a copy of its own of the Globals.
+    copied: bool,
+    /// The tables of what was merged, by path: the order of their keys is in the name of an API's
+    /// deployment.
+    tables: Tables,
+}
+
+impl Merge<'_> {
+    fn merged(&mut self, path: &str, global: &Node, own: Node) -> Node {
+        let kind = self.kind;
+        if REPLACED.contains(&(kind, path)) && !own.is_intrinsic() && own.as_str().is_none() {
+            return own;
+        }
+        let span = own.span.or(global.span);
+        match (&global.value, own.value) {
+            (Value::Map(all), Value::Map(own)) if !is_intrinsic(all) && !is_intrinsic(&own) => {
+                let mut out = all.clone();
+                let names: Vec<String> = own.keys().map(str::to_owned).collect();
+                if (kind, path) == ("CapacityProvider", "ManagedResourceTags") && !own.is_empty() {
+                    // Only what the resource names itself stays.
+                    out = all
+                        .iter()
+                        .filter(|(key, _)| own.contains_key(key))
+                        .map(|(key, value)| (key, value.clone()))
+                        .collect();
+                }
+                let places: Vec<_> = own.keys().map(|name| own.key_span(name)).collect();
+                for ((key, value), place) in own.into_iter().zip(places) {
+                    let child = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                    let value = match out.get(&key) {
+                        Some(global) => self.merged(&child, global, value),
+                        None => value,
+                    };
+                    out.insert_spanned(key, place, value);
+                }
+                if kind == "Api" {
+                    self.tables.insert(path.to_owned(), self.table(all, &names));
+                }
+                Node::from(out).at(span)
+            }
+            (Value::List(all), Value::List(own)) => {
+                let mut out = all.clone();
+                out.extend(own);
+                Node::from(out).at(span)
+            }
+            (_, own) => Node { value: own, span },
+        }
     }
-    let span = own.span.or(global.span);
-    match (&global.value, own.value) {
-        (Value::Map(all), Value::Map(own)) if !is_intrinsic(all) && !is_intrinsic(&own) => {
-            let mut out = all.clone();
-            if (kind, path) == ("CapacityProvider", "ManagedResourceTags") && !own.is_empty() {
-                // Only what the resource names itself stays.
-                out = all
-                    .iter()
-                    .filter(|(key, _)| own.contains_key(key))
-                    .map(|(key, value)| (key, value.clone()))
-                    .collect();
-            }
-            for (key, value) in own {
-                let child = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let value = match out.get(&key) {
-                    Some(global) => merged(kind, &child, global, value),
-                    None => value,
-                };
-                out.insert(key, value);
-            }
-            Node::from(out).at(span)
-        }
-        (Value::List(all), Value::List(own)) => {
-            let mut out = all.clone();
-            out.extend(own);
-            Node::from(out).at(span)
-        }
-        (_, own) => Node { value: own, span },
+
+    /// The table of a dictionary that is a copy of `all` to which the keys of `own` were added.
+    fn table(&self, all: &Map, own: &[String]) -> Keys {
+        let filled = |names: &mut dyn Iterator<Item = &str>, room: usize| {
+            let mut keys = Keys::default();
+            keys.reserve(room);
+            names.for_each(|name| keys.add(name));
+            keys
+        };
+        let mut before = filled(&mut all.keys(), 0);
+        before.become_copy(u32::from(self.copied));
+        let mut after = filled(&mut before.iter(), all.len());
+        filled(&mut own.iter().map(String::as_str), 0).iter().for_each(|name| after.add(name));
+        after
     }
 }
 
@@ -319,8 +356,9 @@ mod tests {
             "Architectures": ["arm64"], "Timeout": 3}));
         let own = node(serde_json::json!({"Environment": {"Variables": {"B": 3}}, "Layers": ["y"],
             "Architectures": ["x86_64"], "Timeout": {"Ref": "T"}}));
+        let mut merge = Merge { kind: "Function", copied: false, tables: Tables::new() };
         assert_eq!(
-            merged("Function", "", &global, own).to_json(),
+            merge.merged("", &global, own).to_json(),
             serde_json::json!({"Environment": {"Variables": {"A": 1, "B": 3}}, "Layers": ["x", "y"],
                 "Architectures": ["x86_64"], "Timeout": {"Ref": "T"}})
         );

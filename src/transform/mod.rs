@@ -18,6 +18,7 @@ mod implicit_api;
 mod language_extensions;
 mod logical_id;
 mod openapi;
+mod partition;
 pub mod placeholder;
 pub mod policies;
 pub mod property;
@@ -106,17 +107,7 @@ pub struct Transformed {
 
 /// The partition of a region.
 pub fn partition(region: &str) -> &'static str {
-    const PARTITIONS: [(&str, &str); 7] = [
-        ("cn-", "aws-cn"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob", "aws-iso-b"),
-        ("us-gov", "aws-us-gov"),
-        ("eu-isoe", "aws-iso-e"),
-        ("us-isof", "aws-iso-f"),
-        ("eusc-", "aws-eusc"),
-    ];
-    let region = region.to_lowercase();
-    PARTITIONS.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
+    partition::of_region(region).name
 }
 
 /// Whether a template has anything for the transform to do.
@@ -190,6 +181,7 @@ fn run(root: &Node, options: &Options, resolver: &dyn Resolver) -> Result<Transf
         references: resolve::References::default(),
         usage_plan: resource::api::usage_plan::Shared::default(),
         record_sets: BTreeMap::new(),
+        tables: HashMap::new(),
         alias_preferences: Vec::new(),
         function_names: BTreeMap::new(),
         origins: BTreeMap::new(),

@@ -118,6 +118,8 @@ pub struct Property {
     pub kind: Kind,
     /// Whether an intrinsic function may stand for it.
     pub intrinsics: bool,
+    /// Whether what the resource or event becomes has it too, under the same name and as it is.
+    pub passed: bool,
 }
 
 impl Property {
@@ -127,14 +129,21 @@ impl Property {
         self.intrinsics = false;
         self
     }
+
+    /// The same property, passed on as it is.
+    #[must_use]
+    pub const fn passed(mut self) -> Self {
+        self.passed = true;
+        self
+    }
 }
 
 /// A property that may be left out.
 pub const fn optional(name: &'static str, kind: Kind) -> Property {
-    Property { name, required: false, kind, intrinsics: true }
+    Property { name, required: false, kind, intrinsics: true, passed: false }
 }
 
 /// A property that has to be there.
 pub const fn required(name: &'static str, kind: Kind) -> Property {
-    Property { name, required: true, kind, intrinsics: true }
+    Property { name, required: true, kind, intrinsics: true, passed: false }
 }

@@ -170,3 +170,111 @@ proptest! {
         prop_assert_eq!(transformed.template.to_json(), root);
     }
 }
+
+/// What a property takes, as `data/properties.txt` puts it.
+fn words(kind: property::Kind) -> String {
+    use property::Kind;
+    match kind {
+        Kind::Any => "any",
+        Kind::Text | Kind::TextAlone => "text",
+        Kind::OneOf(words) => return format!("one of {}", words.join(", ")),
+        Kind::Bool => "bool",
+        Kind::Integer => "integer",
+        Kind::Map => "map",
+        Kind::List => "list",
+        Kind::TextOrMap => "map or text",
+        Kind::BoolOrMap => "bool or map",
+        Kind::ListOrMap => "list or map",
+        Kind::TextOrListOfText => "list of (text) or text",
+        Kind::ListOfText => "list of (text)",
+        Kind::ListOfTextOrMap => "list of (map or text)",
+        Kind::MapOfAny => "map of (any)",
+        Kind::MapOfText => "map of (text)",
+        Kind::MapOfMaps => "map of (map)",
+        Kind::MapOfIntegerOrMap => "map of (integer or map)",
+        Kind::MapOrListOfMaps => "list of (map of (any)) or map of (any)",
+        Kind::Policies => "list of (map or text) or map or text",
+        Kind::TextOrListOfTextOrMap => "list of (map or text) or text",
+    }
+    .to_owned()
+}
+
+#[test]
+fn the_tables_take_what_the_published_transform_takes() {
+    type Lines = BTreeSet<String>;
+    let resources = resource::TYPES.iter().map(|spec| (spec.kind.to_owned(), spec.properties));
+    let events = event::KINDS.iter().map(|spec| (format!("Function/{}", spec.kind), spec.properties));
+    let machines =
+        event::state_machine::KINDS.iter().map(|spec| (format!("StateMachine/{}", spec.kind), spec.properties));
+    let line = |of: &str, one: &property::Property| {
+        let (required, takes) = (if one.required { "required" } else { "optional" }, words(one.kind));
+        let literal = if one.intrinsics || takes == "any" { "" } else { ", no intrinsic function" };
+        format!("{of} {}: {required}, {takes}{literal}", one.name)
+    };
+    let ours: Lines = resources
+        .chain(events)
+        .chain(machines)
+        .flat_map(|(of, properties)| properties.iter().map(move |one| line(&of, one)))
+        .collect();
+    let theirs: Lines = include_str!("data/properties.txt").lines().map(str::to_owned).collect();
+    let only = |one: &Lines, other: &Lines| one.difference(other).cloned().collect::<Vec<_>>();
+    assert_eq!((only(&ours, &theirs), only(&theirs, &ours)), (Vec::new(), Vec::new()));
+}
+
+/// The one resource of a type.
+fn of_type<'a>(transformed: &'a Transformed, kind: &str) -> (&'a str, &'a Node) {
+    let resources = transformed.template.get("Resources").and_then(Node::as_map).unwrap();
+    resources.iter().find(|(_, one)| one.get("Type").and_then(Node::as_str) == Some(kind)).unwrap()
+}
+
+#[test]
+fn the_deployment_is_named_by_globals_and_responses_in_the_published_order() {
+    let root = json!({
+        "Globals": {"Api": {
+            "Domain": {"NormalizeBasePath": true, "SecurityPolicy": "TLS_1_2", "CertificateArn": "c",
+                "OwnershipVerificationCertificateArn": "o", "EndpointAccessMode": "STRICT",
+                "EndpointConfiguration": "REGIONAL", "BasePath": ["a"]},
+            "GatewayResponses": {"DEFAULT_4XX": {"StatusCode": "400"}, "DEFAULT_5XX": {"StatusCode": 500},
+                "UNAUTHORIZED": {"StatusCode": "401"}, "THROTTLED": {"StatusCode": 429}},
+        }},
+        "Resources": {
+            "A": {"Type": "AWS::Serverless::Api", "Properties": {"StageName": "p",
+                "Domain": {"IpAddressType": "ipv4", "DomainName": "a.example.com", "CertificateArn": "d"},
+                "GatewayResponses": {"ACCESS_DENIED": {"StatusCode": 403}, "WAF_FILTERED": {"StatusCode": "403"},
+                    "THROTTLED": {"StatusCode": 430}}}},
+            "F": function(json!({"Events": {"E": {"Type": "Api",
+                "Properties": {"Path": "/x", "Method": "get", "RestApiId": {"Ref": "A"}}}}})),
+        },
+    });
+    // A path that was written somewhere is another text to Python than one that nobody wrote.
+    let written = crate::template::read::read_bytes("t", root.to_string().as_bytes()).unwrap();
+    let transformed = transform(&written, &options()).unwrap();
+    // The published transform names it so.
+    assert_eq!(of_type(&transformed, "AWS::ApiGateway::Deployment").0, "ADeployment5c5ac3a7f9");
+}
+
+#[test]
+fn what_was_resolved_below_an_intrinsic_function_stays_so() {
+    let choice = json!({"Fn::If": ["C", {"Ref": "P"}, {"Fn::Sub": "${P}-${AWS::Region}-${Q}"}]});
+    let root = json!({
+        "Parameters": {"P": {"Type": "String", "Default": "p"}},
+        "Conditions": {"C": {"Fn::Equals": ["a", "b"]}},
+        "Resources": {
+            "F": function(json!({"Tracing": choice})),
+            "M": {"Type": "AWS::Serverless::MicrovmImage", "Properties": {"Name": "m", "CodeUri": choice,
+                "BaseImageArn": "a", "BaseImageVersion": "1"}},
+            "W": {"Type": "AWS::Serverless::WebFunction", "Properties": {"Runtime": "nodejs22.x",
+                "CodeUri": "s3://b/k", "AuthType": "IamAuth", "EndpointType": choice}},
+        },
+    });
+    let transformed = transform(&template(root), &options()).unwrap();
+    let resolved = json!({"Fn::If": ["C", "p", {"Fn::Sub": "p-eu-central-1-${Q}"}]});
+    for (kind, path) in [
+        ("AWS::Lambda::Function", ["TracingConfig", "Mode"].as_slice()),
+        ("AWS::Lambda::MicrovmImage", &["CodeArtifact", "Uri"]),
+        ("AWS::Lambda::WebFunctionEndpoint", &["EndpointType"]),
+    ] {
+        let properties = of_type(&transformed, kind).1.get("Properties").unwrap();
+        assert_eq!(properties.path(path).unwrap().to_json(), resolved, "{kind}");
+    }
+}

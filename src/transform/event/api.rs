@@ -67,7 +67,7 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     let auth = event.truthy("Auth").map(Py::from);
     let own = context.properties_of(&id).and_then(|api| api.get("Auth")).filter(|auth| !auth.is_null());
     let resolved = match own {
-        Some(auth) => Py::from(&context.parameters.resolve(&mut auth.clone())?),
+        Some(auth) => context.python(&id, "Auth", &context.parameters.resolve(&mut auth.clone())?),
         None => Py::None,
     };
     let method = Method { event, path, method, stage: stage.into(), api: &id, api_auth: &resolved, auth };

@@ -12,29 +12,29 @@ use crate::transform::refusal::Refusal;
 
 /// What all of them take, besides `BatchSize` and `StartingPosition`.
 const SHARED: &[Property] = &[
-    optional("StartingPositionTimestamp", Kind::Any),
-    optional("Enabled", Kind::Bool),
-    optional("MaximumBatchingWindowInSeconds", Kind::Integer),
-    optional("MaximumRetryAttempts", Kind::Integer),
-    optional("BisectBatchOnFunctionError", Kind::Bool),
-    optional("MaximumRecordAgeInSeconds", Kind::Integer),
+    optional("StartingPositionTimestamp", Kind::Any).passed(),
+    optional("Enabled", Kind::Bool).passed(),
+    optional("MaximumBatchingWindowInSeconds", Kind::Integer).passed(),
+    optional("MaximumRetryAttempts", Kind::Integer).passed(),
+    optional("BisectBatchOnFunctionError", Kind::Bool).passed(),
+    optional("MaximumRecordAgeInSeconds", Kind::Integer).passed(),
     optional("DestinationConfig", Kind::Map),
-    optional("ParallelizationFactor", Kind::Integer),
-    optional("Topics", Kind::List),
-    optional("Queues", Kind::List),
-    optional("SourceAccessConfigurations", Kind::List),
+    optional("ParallelizationFactor", Kind::Integer).passed(),
+    optional("Topics", Kind::List).passed(),
+    optional("Queues", Kind::List).passed(),
+    optional("SourceAccessConfigurations", Kind::List).passed(),
     optional("SecretsManagerKmsKeyId", Kind::Text),
-    optional("TumblingWindowInSeconds", Kind::Integer),
-    optional("FunctionResponseTypes", Kind::List),
+    optional("TumblingWindowInSeconds", Kind::Integer).passed(),
+    optional("FunctionResponseTypes", Kind::List).passed(),
     optional("KafkaBootstrapServers", Kind::List),
-    optional("FilterCriteria", Kind::Map),
-    optional("KmsKeyArn", Kind::Any),
+    optional("FilterCriteria", Kind::Map).passed(),
+    optional("KmsKeyArn", Kind::Any).passed(),
     optional("ConsumerGroupId", Kind::Text),
-    optional("ScalingConfig", Kind::Map),
-    optional("ProvisionedPollerConfig", Kind::Map),
+    optional("ScalingConfig", Kind::Map).passed(),
+    optional("ProvisionedPollerConfig", Kind::Map).passed(),
     optional("SchemaRegistryConfig", Kind::Map),
-    optional("MetricsConfig", Kind::Map),
-    optional("LoggingConfig", Kind::Map),
+    optional("MetricsConfig", Kind::Map).passed(),
+    optional("LoggingConfig", Kind::Map).passed(),
 ];
 
 /// How many properties all of them take.
@@ -42,7 +42,7 @@ const EACH: usize = SHARED.len() + 2;
 
 /// What all of them take, followed by what is one kind's own.
 const fn with<const ALL: usize>(starting_position: Property, own: &[Property]) -> [Property; ALL] {
-    let mut all = [optional("BatchSize", Kind::Integer); ALL];
+    let mut all = [optional("BatchSize", Kind::Integer).passed(); ALL];
     all[1] = starting_position;
     let (shared, rest) = all.split_at_mut(EACH);
     shared.split_at_mut(2).1.copy_from_slice(SHARED);
@@ -50,7 +50,7 @@ const fn with<const ALL: usize>(starting_position: Property, own: &[Property]) -
     all
 }
 
-const ANYWHERE: Property = optional("StartingPosition", Kind::Any);
+const ANYWHERE: Property = optional("StartingPosition", Kind::Any).passed();
 
 /// What `SelfManagedKafka` takes.
 pub const SELF_MANAGED_KAFKA: &[Property] = &with::<EACH>(ANYWHERE, &[]);
@@ -60,7 +60,7 @@ pub const SQS: &[Property] = &with::<{ EACH + 1 }>(ANYWHERE, &[required("Queue",
 
 /// What `Kinesis`, `DynamoDB` and `MSK` take.
 pub const STREAM: &[Property] =
-    &with::<{ EACH + 1 }>(required("StartingPosition", Kind::Any), &[required("Stream", Kind::Any)]);
+    &with::<{ EACH + 1 }>(required("StartingPosition", Kind::Any).passed(), &[required("Stream", Kind::Any)]);
 
 /// What `MQ` takes.
 pub const MQ: &[Property] = &with::<{ EACH + 2 }>(
@@ -79,30 +79,6 @@ pub const DOCUMENT_DB: &[Property] = &with::<{ EACH + 4 }>(
     ],
 );
 
-/// Properties that go into the mapping as they are.
-const PASSED: &[&str] = &[
-    "StartingPosition",
-    "StartingPositionTimestamp",
-    "BatchSize",
-    "Enabled",
-    "MaximumBatchingWindowInSeconds",
-    "MaximumRetryAttempts",
-    "BisectBatchOnFunctionError",
-    "MaximumRecordAgeInSeconds",
-    "ParallelizationFactor",
-    "Topics",
-    "Queues",
-    "SourceAccessConfigurations",
-    "TumblingWindowInSeconds",
-    "FunctionResponseTypes",
-    "FilterCriteria",
-    "KmsKeyArn",
-    "ScalingConfig",
-    "ProvisionedPollerConfig",
-    "MetricsConfig",
-    "LoggingConfig",
-];
-
 /// Kinds whose records can be filtered.
 const FILTERED: [&str; 7] = ["DocumentDB", "DynamoDB", "Kinesis", "MQ", "MSK", "SelfManagedKafka", "SQS"];
 
@@ -113,7 +89,7 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
     mapping.set("FunctionName", target.name());
     let source = ["Stream", "Queue", "Broker", "Cluster"].iter().find_map(|name| event.get(name));
     mapping.set("EventSourceArn", source.cloned());
-    mapping.copy(&event.properties, PASSED);
+    mapping.pass(&event.properties, event.kind.properties);
     if kind == "SelfManagedKafka" || kind == "MSK" {
         // Kafka's own settings have a section of their own.
         mapping.properties.remove("ConsumerGroupId");

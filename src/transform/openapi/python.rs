@@ -7,6 +7,7 @@
 mod dict;
 mod keys;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Number;
@@ -119,7 +120,21 @@ impl From<&Node> for Py {
     }
 }
 
+/// The tables of dictionaries that were not filled key by key, by their paths.
+pub(crate) type Tables = BTreeMap<String, Keys>;
+
 impl Py {
+    /// What `node` is, whose dictionaries are found in `tables` by the paths below `path`.
+    pub(crate) fn with_tables(node: &Node, path: &str, tables: &Tables) -> Self {
+        let Value::Map(map) = &node.value else { return Self::from(node) };
+        let fits = |keys: &&Keys| keys.iter().count() == map.len() && keys.iter().all(|key| map.contains_key(key));
+        let mut dict = tables.get(path).filter(fits).cloned().map_or_else(Dict::hashed, Dict::with_table);
+        for (key, value) in map.iter() {
+            dict.insert(Text::unicode(key), Self::with_tables(value, &format!("{path}.{key}"), tables));
+        }
+        Self::Dict(dict)
+    }
+
     /// Back to a node; every part gets the place `span`.
     pub(crate) fn to_node(&self, span: Option<Span>) -> Node {
         let value = match self {

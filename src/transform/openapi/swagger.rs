@@ -548,13 +548,13 @@ impl Swagger {
     }
 
     /// `GatewayResponses`, already in the body's words.
-    pub(crate) fn add_gateway_responses(&mut self, responses: Vec<(Text, Dict)>) {
+    pub(crate) fn add_gateway_responses(&mut self, responses: &Dict) {
         if !self.gateway_responses.truthy() {
             self.gateway_responses = Dict::hashed().into();
         }
         if let Some(all) = self.gateway_responses.as_dict_mut() {
-            for (name, response) in responses {
-                all.insert(name, response);
+            for (name, response) in responses.iter() {
+                all.insert(name, response.clone());
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::transform::generated::{Generated, propagate_tags};
 use crate::transform::logical_id;
 use crate::transform::openapi::is_supported_version;
 use crate::transform::openapi::python::{Dict, Keys, Py, Text};
+use crate::transform::partition;
 use crate::transform::property::{Kind, Property, optional, required};
 use crate::transform::refusal::Refusal;
 
@@ -66,12 +67,6 @@ pub(super) const REFERABLE: &[(&str, &str)] = &[
     ("ApiKey", "AWS::ApiGateway::ApiKey"),
 ];
 
-/// The regions that have had edge-optimised APIs from the beginning are all but China's and the
-/// government's.
-fn has_edge(partition: &str) -> bool {
-    !matches!(partition, "aws-us-gov" | "aws-iso" | "aws-iso-b" | "aws-cn" | "aws-eusc" | "aws-iso-e" | "aws-iso-f")
-}
-
 /// The API and everything that comes with it.
 pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<Vec<Generated>, Refusal> {
     for name in ["BinaryMediaTypes", "Domain", "Auth"] {
@@ -80,11 +75,11 @@ pub(super) fn expand(resource: &mut Resource, context: &mut Context) -> Result<V
         }
     }
     let resource = &*resource;
-    let auth = resource.truthy("Auth").map(Py::from);
+    let auth = resource.truthy("Auth").map(|auth| context.python(&resource.id, "Auth", auth));
     let mut rest_api = rest_api(resource, auth.as_ref(), context)?;
     let body = rest_api.1.take();
     let mut rest_api = rest_api.0;
-    let mut domain = resource.get("Domain").map(Py::from);
+    let mut domain = resource.get("Domain").map(|domain| context.python(&resource.id, "Domain", domain));
     let from_domain = domain::expand(resource, domain.as_mut(), context)?;
     let attributes = resource.passed_through();
     let mut deployment =
@@ -132,7 +127,9 @@ fn rest_api(resource: &Resource, auth: Option<&Py>, context: &mut Context) -> Re
     rest_api.copy(&resource.properties, &["BinaryMediaTypes", "MinimumCompressionSize"]);
     match resource.truthy("EndpointConfiguration") {
         Some(endpoint) => configure_endpoint(resource, &mut rest_api, endpoint)?,
-        None if !has_edge(context.partition) => configure_endpoint(resource, &mut rest_api, &text("REGIONAL"))?,
+        None if !partition::named(context.partition).edge => {
+            configure_endpoint(resource, &mut rest_api, &text("REGIONAL"))?
+        }
         None => {}
     }
     let mut body = definition::edit(resource, body, auth, context)?;

@@ -12,6 +12,7 @@ use crate::transform::build::{Read, conditional, if_arguments, list, map, not, t
 use crate::transform::context::Context;
 use crate::transform::event::{self, Called, Event, Target};
 use crate::transform::generated::{Generated, propagate_tags};
+use crate::transform::partition;
 use crate::transform::policies::{Role, managed_policy_arn, trust};
 use crate::transform::property::{Kind, Property, optional};
 use crate::transform::refusal::Refusal;
@@ -21,55 +22,55 @@ pub(crate) use code::{S3Uri, s3_location};
 
 /// What it takes.
 pub const PROPERTIES: &[Property] = &[
-    optional("FunctionName", Kind::TextOrMap),
-    optional("Handler", Kind::Any),
-    optional("Runtime", Kind::Any),
+    optional("FunctionName", Kind::TextOrMap).passed(),
+    optional("Handler", Kind::Any).passed(),
+    optional("Runtime", Kind::Any).passed(),
     optional("CodeUri", Kind::Any),
     optional("ImageUri", Kind::Any),
-    optional("PackageType", Kind::Any),
+    optional("PackageType", Kind::Any).passed(),
     optional("InlineCode", Kind::Any),
     optional("DeadLetterQueue", Kind::Map),
-    optional("Description", Kind::Any),
-    optional("MemorySize", Kind::Any),
-    optional("Timeout", Kind::Any),
-    optional("VpcConfig", Kind::Any),
-    optional("Role", Kind::Text),
+    optional("Description", Kind::Any).passed(),
+    optional("MemorySize", Kind::Any).passed(),
+    optional("Timeout", Kind::Any).passed(),
+    optional("VpcConfig", Kind::Any).passed(),
+    optional("Role", Kind::Text).passed(),
     optional("AssumeRolePolicyDocument", Kind::Map),
     optional("Policies", Kind::Policies),
     optional("RolePath", Kind::Any),
     optional("PermissionsBoundary", Kind::Text),
-    optional("Environment", Kind::MapOfMaps),
+    optional("Environment", Kind::MapOfMaps).passed(),
     optional("Events", Kind::MapOfMaps),
     optional("Tags", Kind::Map),
     optional("PropagateTags", Kind::Bool),
     optional("Tracing", Kind::TextOrMap),
-    optional("KmsKeyArn", Kind::Any),
+    optional("KmsKeyArn", Kind::Any).passed(),
     optional("DeploymentPreference", Kind::Map),
-    optional("ReservedConcurrentExecutions", Kind::Any),
-    optional("Layers", Kind::ListOfTextOrMap),
+    optional("ReservedConcurrentExecutions", Kind::Any).passed(),
+    optional("Layers", Kind::ListOfTextOrMap).passed(),
     optional("EventInvokeConfig", Kind::Map),
-    optional("EphemeralStorage", Kind::Any),
+    optional("EphemeralStorage", Kind::Any).passed(),
     optional("AutoPublishAlias", Kind::TextAlone),
     optional("AutoPublishCodeSha256", Kind::TextAlone),
     optional("AutoPublishAliasAllProperties", Kind::Bool).literal(),
     optional("VersionDescription", Kind::Any),
     optional("ProvisionedConcurrencyConfig", Kind::Any),
-    optional("FileSystemConfigs", Kind::Any),
-    optional("ImageConfig", Kind::Any),
-    optional("CodeSigningConfigArn", Kind::Any),
-    optional("Architectures", Kind::Any),
-    optional("SnapStart", Kind::Map),
+    optional("FileSystemConfigs", Kind::Any).passed(),
+    optional("ImageConfig", Kind::Any).passed(),
+    optional("CodeSigningConfigArn", Kind::Any).passed(),
+    optional("Architectures", Kind::Any).passed(),
+    optional("SnapStart", Kind::Map).passed(),
     optional("FunctionUrlConfig", Kind::Map),
-    optional("RuntimeManagementConfig", Kind::Any),
-    optional("LoggingConfig", Kind::Any),
-    optional("RecursiveLoop", Kind::Any),
+    optional("RuntimeManagementConfig", Kind::Any).passed(),
+    optional("LoggingConfig", Kind::Any).passed(),
+    optional("RecursiveLoop", Kind::Any).passed(),
     optional("SourceKMSKeyArn", Kind::Any),
     optional("CapacityProviderConfig", Kind::Map),
     optional("FunctionScalingConfig", Kind::Map),
     optional("VersionDeletionPolicy", Kind::OneOf(&["Delete", "Retain"])),
-    optional("PublishToLatestPublished", Kind::Any),
-    optional("TenancyConfig", Kind::Any),
-    optional("DurableConfig", Kind::Map),
+    optional("PublishToLatestPublished", Kind::Any).passed(),
+    optional("TenancyConfig", Kind::Any).passed(),
+    optional("DurableConfig", Kind::Map).passed(),
 ];
 
 /// What can be referred to of it.
@@ -78,35 +79,6 @@ pub(super) const REFERABLE: &[(&str, &str)] = &[
     ("Version", "AWS::Lambda::Version"),
     ("DestinationTopic", "AWS::SNS::Topic"),
     ("DestinationQueue", "AWS::SQS::Queue"),
-];
-
-/// Properties that the function takes over as they are.
-const PASSED: &[&str] = &[
-    "FunctionName",
-    "Handler",
-    "Runtime",
-    "Description",
-    "MemorySize",
-    "Timeout",
-    "VpcConfig",
-    "Role",
-    "Environment",
-    "KmsKeyArn",
-    "ReservedConcurrentExecutions",
-    "Layers",
-    "FileSystemConfigs",
-    "ImageConfig",
-    "PackageType",
-    "Architectures",
-    "SnapStart",
-    "EphemeralStorage",
-    "CodeSigningConfigArn",
-    "RuntimeManagementConfig",
-    "LoggingConfig",
-    "TenancyConfig",
-    "RecursiveLoop",
-    "DurableConfig",
-    "PublishToLatestPublished",
 ];
 
 /// Tags that SAM and the Serverless Application Repository set themselves.
@@ -236,10 +208,10 @@ fn check_tenancy(resource: &Resource) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn function(resource: &Resource, context: &Context) -> Result<Generated, Refusal> {
+fn function(resource: &mut Resource, context: &Context) -> Result<Generated, Refusal> {
     let mut function = resource.main(&resource.id, "AWS::Lambda::Function")?;
     function.set("Code", code::code(resource)?);
-    function.copy(&resource.properties, PASSED);
+    function.pass(&resource.properties, PROPERTIES);
     if resource.truthy("FunctionName").is_none() {
         function.properties.remove("FunctionName");
     }
@@ -286,12 +258,13 @@ fn capacity_provider(resource: &Resource, config: &Node) -> Result<Node, Refusal
     Ok(map([("LambdaManagedInstancesCapacityProviderConfig", Node::from(managed))]))
 }
 
-/// Whether X-Ray is on: `Disabled` is the same as nothing.
-fn traced(resource: &Resource, context: &Context) -> Result<bool, Refusal> {
-    let Some(tracing) = resource.truthy("Tracing") else {
+/// Whether X-Ray is on: `Disabled` is the same as nothing. What is below an intrinsic function stays
+/// resolved.
+fn traced(resource: &mut Resource, context: &Context) -> Result<bool, Refusal> {
+    let Some(tracing) = resource.properties.get_mut("Tracing").filter(|tracing| tracing.truthy()) else {
         return Ok(false);
     };
-    Ok(context.parameters.resolve(&mut tracing.clone())?.as_str() != Some("Disabled"))
+    Ok(context.parameters.resolve(tracing)?.as_str() != Some("Disabled"))
 }
 
 /// The function's tags, SAM's own first.
@@ -316,7 +289,7 @@ pub(super) fn tags_with(resource: &Resource, more: &[(&str, Option<&Node>)]) -> 
     Ok(tags)
 }
 
-fn role(resource: &Resource, invoke_policies: Vec<Node>, context: &Context) -> Result<Generated, Refusal> {
+fn role(resource: &mut Resource, invoke_policies: Vec<Node>, context: &Context) -> Result<Generated, Refusal> {
     let partition = context.partition;
     let basic = if resource.truthy("DurableConfig").is_some() {
         "service-role/AWSLambdaBasicDurableExecutionRolePolicy"
@@ -325,9 +298,7 @@ fn role(resource: &Resource, invoke_policies: Vec<Node>, context: &Context) -> R
     };
     let mut managed = vec![managed_policy_arn(partition, basic)];
     if traced(resource, context)? {
-        // The old name stays where it has always been used.
-        let policy = if partition == "aws" { "AWSXrayWriteOnlyAccess" } else { "AWSXRayDaemonWriteAccess" };
-        managed.push(managed_policy_arn(partition, policy));
+        managed.push(managed_policy_arn(partition, partition::named(partition).tracing_policy));
     }
     if resource.truthy("VpcConfig").is_some() {
         managed.push(managed_policy_arn(partition, "service-role/AWSLambdaVPCAccessExecutionRole"));

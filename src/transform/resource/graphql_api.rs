@@ -33,16 +33,12 @@ pub const PROPERTIES: &[Property] = &[
     optional("ApiKeys", Kind::Map).literal(),
     optional("DomainName", Kind::Map).literal(),
     optional("Cache", Kind::Map).literal(),
-    optional("Visibility", Kind::Any),
-    optional("OwnerContact", Kind::Any),
-    optional("IntrospectionConfig", Kind::Any),
-    optional("QueryDepthLimit", Kind::Any),
-    optional("ResolverCountLimit", Kind::Any),
+    optional("Visibility", Kind::Any).passed(),
+    optional("OwnerContact", Kind::Any).passed(),
+    optional("IntrospectionConfig", Kind::Any).passed(),
+    optional("QueryDepthLimit", Kind::Any).passed(),
+    optional("ResolverCountLimit", Kind::Any).passed(),
 ];
-
-/// Properties that the API takes over as they are, when they are there.
-const PASSED: [&str; 5] =
-    ["Visibility", "OwnerContact", "IntrospectionConfig", "QueryDepthLimit", "ResolverCountLimit"];
 
 /// What a resolver does that has no code of its own: it hands on what its functions gave.
 const DEFAULT_CODE: &str = "
@@ -112,8 +108,8 @@ impl Api<'_> {
         let mut api = self.generated(self.id(), "AWS::AppSync::GraphQLApi")?;
         api.set("Name", self.given("Name").cloned().unwrap_or_else(|| text(self.id())));
         api.set("XrayEnabled", self.read.get("XrayEnabled").cloned());
-        for name in PASSED {
-            api.set(name, self.given(name).cloned());
+        for property in PROPERTIES.iter().filter(|property| property.passed) {
+            api.set(property.name, self.given(property.name).cloned());
         }
         let links = auth::set(self, &mut api, context)?;
         let mut tags = self.entries("Tags");

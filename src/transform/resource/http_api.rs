@@ -70,7 +70,7 @@ fn http_api(resource: &Resource, body: Option<Py>, context: &Context) -> Result<
         return resource.refuse("Specify either 'DefinitionUri' or 'DefinitionBody' property and not both.");
     }
     http_api.set("FailOnWarnings", resource.truthy("FailOnWarnings").cloned());
-    // An empty map stays on the stage of an API whose body is not valid.
+    // An empty map stays on the stage of an API whose body is not valid or somewhere else.
     let own_tags = resource.get("Tags").and_then(Node::as_map);
     let Some(body) = body else {
         for (name, what) in [
@@ -99,7 +99,7 @@ fn http_api(resource: &Resource, body: Option<Py>, context: &Context) -> Result<
             );
         };
         http_api.set("BodyS3Location", Node::from(s3_body(resource, uri)?));
-        return Ok((http_api, None));
+        return Ok((http_api, own_tags.cloned()));
     };
     let (mut body, tags) = edit(resource, body, own_tags, context)?;
     if resource.truthy("FailOnWarnings").is_some()

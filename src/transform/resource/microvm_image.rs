@@ -126,7 +126,7 @@ fn variables(resource: &Resource) -> Node {
     Node::from(entries.map(|(name, value)| map([("Key", text(name)), ("Value", value.clone())])).collect::<Vec<_>>())
 }
 
-fn build_role(resource: &Resource, context: &Context) -> Result<Generated, Refusal> {
+fn build_role(resource: &mut Resource, context: &Context) -> Result<Generated, Refusal> {
     let attributes = resource.passed_through();
     let mut role = Generated::new(format!("{}BuildRole", resource.id), "AWS::IAM::Role", &attributes)?;
     role.set("AssumeRolePolicyDocument", trust("lambda.amazonaws.com"));
@@ -143,9 +143,14 @@ fn build_role(resource: &Resource, context: &Context) -> Result<Generated, Refus
 }
 
 /// What of S3 the code is in: the bucket, when it is known now.
-fn code_arn(resource: &Resource, context: &Context) -> Result<Node, Refusal> {
+///
+/// The address itself stays resolved below its intrinsic function.
+fn code_arn(resource: &mut Resource, context: &Context) -> Result<Node, Refusal> {
+    let resolved = match resource.properties.get_mut("CodeUri") {
+        Some(uri) => context.parameters.resolve(uri)?,
+        None => Node::default(),
+    };
     let uri = resource.get("CodeUri").cloned().unwrap_or_default();
-    let resolved = context.parameters.resolve(&mut uri.clone())?;
     let Some(address) = resolved.as_str().and_then(|address| address.strip_prefix("s3://")) else {
         let parts = map([("Fn::Split", list([text("/"), uri]))]);
         let bucket = map([("Fn::Select", list([Node::from(2), parts]))]);

@@ -135,7 +135,7 @@ fn integer(node: &Node) -> Option<i64> {
     node.as_i64().or_else(|| node.as_bool().map(i64::from))
 }
 
-fn check(resource: &Resource, context: &Context) -> Result<(), Refusal> {
+fn check(resource: &mut Resource, context: &Context) -> Result<(), Refusal> {
     check_deployment(resource, context)?;
     if resource.get("Timeout").and_then(integer).is_some_and(|timeout| !TIMEOUT_S.contains(&timeout)) {
         return resource.refuse(format!(
@@ -182,14 +182,16 @@ fn is_versioned_connector(arn: &str) -> bool {
     full && *start == "arn" && *service == "lambda" && *kind == "network-connector"
 }
 
-fn check_deployment(resource: &Resource, context: &Context) -> Result<(), Refusal> {
-    let resolved = |name: &str, default: &str| -> Result<Node, Refusal> {
-        let mut given = resource.get(name).cloned().unwrap_or_default();
-        let resolved = context.parameters.resolve(&mut given)?;
-        Ok(if resolved.truthy() { resolved } else { text(default) })
-    };
+/// What a property comes to, or its default. What is below an intrinsic function stays resolved.
+fn resolved(resource: &mut Resource, name: &str, default: &str, context: &Context) -> Result<Node, Refusal> {
+    let given = resource.properties.get_mut(name);
+    let resolved = given.map(|given| context.parameters.resolve(given)).transpose()?;
+    Ok(resolved.filter(Node::truthy).unwrap_or_else(|| text(default)))
+}
+
+fn check_deployment(resource: &mut Resource, context: &Context) -> Result<(), Refusal> {
     const MODES: &str = "['LatestRevision', 'Disabled']";
-    let mode = resolved("AutoDeploymentMode", "LatestRevision")?;
+    let mode = resolved(resource, "AutoDeploymentMode", "LatestRevision", context)?;
     if mode.is_intrinsic() {
         return resource.refuse(format!(
             "'AutoDeploymentMode' must resolve to one of {MODES} at transform time; unresolved intrinsic functions are \
@@ -209,7 +211,7 @@ fn check_deployment(resource: &Resource, context: &Context) -> Result<(), Refusa
              'ApplicationManaged' (the endpoint is public and your function handles authorization).",
         );
     }
-    let endpoint = resolved("EndpointType", "HomeRegion")?;
+    let endpoint = resolved(resource, "EndpointType", "HomeRegion", context)?;
     let regional = endpoint.as_str().filter(|kind| matches!(*kind, "MultiRegion" | "PerRegion"));
     let weighted = resource.truthy("RevisionWeights").is_some();
     match (latest, regional) {

@@ -13,21 +13,21 @@ use crate::transform::refusal::Refusal;
 
 /// What it takes.
 pub const PROPERTIES: &[Property] = &[
-    optional("ApiKeySelectionExpression", Kind::Text),
+    optional("ApiKeySelectionExpression", Kind::Text).passed(),
     optional("AccessLogSettings", Kind::Map),
     optional("Auth", Kind::Map),
     optional("DefaultRouteSettings", Kind::Map),
-    optional("Description", Kind::Text),
-    optional("DisableExecuteApiEndpoint", Kind::Bool),
+    optional("Description", Kind::Text).passed(),
+    optional("DisableExecuteApiEndpoint", Kind::Bool).passed(),
     optional("Domain", Kind::Map),
-    optional("DisableSchemaValidation", Kind::Bool),
+    optional("DisableSchemaValidation", Kind::Bool).passed(),
     optional("FailOnWarnings", Kind::Bool),
-    optional("IpAddressType", Kind::Text),
+    optional("IpAddressType", Kind::Text).passed(),
     optional("Name", Kind::Text),
     optional("PropagateTags", Kind::Bool),
     required("Routes", Kind::Map),
     optional("RouteSettings", Kind::Map),
-    required("RouteSelectionExpression", Kind::Text),
+    required("RouteSelectionExpression", Kind::Text).passed(),
     optional("StageName", Kind::TextOrMap),
     optional("StageVariables", Kind::Map),
     optional("Tags", Kind::Map),
@@ -36,16 +36,6 @@ pub const PROPERTIES: &[Property] = &[
 /// What can be referred to of it.
 pub(super) const REFERABLE: &[(&str, &str)] =
     &[("Stage", "AWS::ApiGatewayV2::Stage"), ("DomainName", "AWS::ApiGatewayV2::DomainName")];
-
-/// Properties that the API takes over as they are.
-const PASSED: &[&str] = &[
-    "ApiKeySelectionExpression",
-    "Description",
-    "DisableExecuteApiEndpoint",
-    "DisableSchemaValidation",
-    "IpAddressType",
-    "RouteSelectionExpression",
-];
 
 /// What a route takes over as it is.
 const PASSED_TO_ROUTE: &[&str] = &[
@@ -122,7 +112,7 @@ fn check(resource: &Resource) -> Result<(), Refusal> {
 
 fn api(resource: &Resource, tags: &Node) -> Result<Generated, Refusal> {
     let mut api = resource.main(&resource.id, "AWS::ApiGatewayV2::Api")?;
-    api.copy(&resource.properties, PASSED);
+    api.pass(&resource.properties, PROPERTIES);
     api.set("Name", resource.get("Name").cloned().unwrap_or_else(|| text(resource.id.as_str())));
     api.set("Tags", tags.clone());
     api.set("ProtocolType", text("WEBSOCKET"));

@@ -63,7 +63,7 @@ pub(super) fn expand(event: &mut Event, target: &mut Target, context: &mut Conte
         };
         let own = context.properties_of(&id).and_then(|api| api.get("Auth")).filter(|auth| !auth.is_null());
         let api_auth = match own {
-            Some(own) => Py::from(&context.parameters.resolve(&mut own.clone())?),
+            Some(own) => context.python(&id, "Auth", &context.parameters.resolve(&mut own.clone())?),
             None => Py::None,
         };
         let stage = event.get("Stage").map_or(Py::None, Py::from);

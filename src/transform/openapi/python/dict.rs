@@ -43,6 +43,11 @@ impl Dict {
         Self { entries: IndexMap::new(), keys: None, keys_owe: Cell::new(0), values_owe: Cell::new(0) }
     }
 
+    /// An empty one whose table has the keys already.
+    pub(super) fn with_table(keys: Keys) -> Self {
+        Self { keys: Some(RefCell::new(keys)), ..Self::plain() }
+    }
+
     /// One in the order of insertion.
     pub(crate) fn plain_of<const N: usize>(entries: [(&str, Py); N]) -> Self {
         let mut dict = Self::plain();

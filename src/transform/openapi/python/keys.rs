@@ -61,14 +61,14 @@ impl Keys {
     }
 
     /// Makes room for as many more keys, as `dict.update` does at once.
-    pub(super) fn reserve(&mut self, more: usize) {
+    pub(crate) fn reserve(&mut self, more: usize) {
         if more > 0 && (self.filled + more) * 3 >= self.slots.len() * 2 {
             self.resize((self.used + more) * 2);
         }
     }
 
     /// Becomes what copies of copies are, each filled in the order of the one before.
-    pub(super) fn become_copy(&mut self, times: u32) {
+    pub(crate) fn become_copy(&mut self, times: u32) {
         // Copies repeat themselves sooner or later, mostly at once: a state to compare with is kept
         // for twice as many copies each time (Brent's algorithm).
         let (mut left, mut since, mut limit) = (times, 0, 1);

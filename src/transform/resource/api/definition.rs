@@ -51,13 +51,13 @@ pub(super) fn edit(
         return Ok(None);
     };
     if let Some(cors) = resource.truthy("Cors") {
-        body = add_cors(resource, body, &cors.into())?;
+        body = add_cors(resource, body, &context.python(&resource.id, "Cors", cors))?;
     }
     if let Some(auth) = auth {
         body = add_auth(resource, body, auth, context)?;
     }
     if let Some(responses) = resource.truthy("GatewayResponses") {
-        body = add_gateway_responses(resource, body, &responses.into())?;
+        body = add_gateway_responses(resource, body, &context.python(&resource.id, "GatewayResponses", responses))?;
     }
     if let Some(types) = resource.truthy("BinaryMediaTypes") {
         let mut editor = Swagger::new(body)?;
@@ -65,7 +65,7 @@ pub(super) fn edit(
         body = editor.finish();
     }
     if let Some(models) = resource.truthy("Models") {
-        body = add_models(resource, body, &models.into())?;
+        body = add_models(resource, body, &context.python(&resource.id, "Models", models))?;
     }
     if let Some(disable) = resource.get("DisableExecuteApiEndpoint") {
         let mut editor = Swagger::new(body)?;
@@ -271,12 +271,12 @@ fn add_gateway_responses(resource: &Resource, body: Py, responses: &Py) -> Resul
             "Unable to add Auth configuration because 'DefinitionBody' does not contain a valid Swagger definition.",
         );
     }
-    let mut made = Vec::new();
+    let mut made = Dict::hashed();
     for (name, response) in responses {
-        made.push((name.clone(), gateway_response(resource, &name.text, response)?));
+        made.insert(name.clone(), gateway_response(resource, &name.text, response)?);
     }
     let mut editor = Swagger::new(body)?;
-    editor.add_gateway_responses(made);
+    editor.add_gateway_responses(&made);
     Ok(editor.finish())
 }
 
@@ -295,8 +295,9 @@ fn gateway_response(resource: &Resource, name: &str, response: &Py) -> Result<Di
     {
         return resource.refuse(format!("Invalid gateway response parameter '{unknown}'"));
     }
+    // What was a text of the template before is a plain one now: the hash of the body tells the two apart.
     let status = response.get("StatusCode").map(|status| match status {
-        Py::Text(text) => text.clone(),
+        Py::Text(text) => Text { text: text.text.clone(), unicode: false },
         other => other.display().into(),
     });
     if let Some(status) = status.as_ref().filter(|_| response.get("StatusCode").is_some_and(Py::truthy)) {
