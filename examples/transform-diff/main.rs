@@ -107,6 +107,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<bool, String> {
+    if let Some(folder) = &args.keep {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
     let sources = sources(&args.folder)?;
     let parsed: Vec<(&Path, Value)> = match args.mutate {
         None => Vec::new(),
