@@ -128,7 +128,7 @@ fn rest_api(resource: &Resource, auth: Option<&Py>, context: &mut Context) -> Re
     match resource.truthy("EndpointConfiguration") {
         Some(endpoint) => configure_endpoint(resource, &mut rest_api, endpoint)?,
         None if !partition::named(context.partition).edge => {
-            configure_endpoint(resource, &mut rest_api, &text("REGIONAL"))?
+            configure_endpoint(resource, &mut rest_api, &text("REGIONAL"))?;
         }
         None => {}
     }
