@@ -383,6 +383,36 @@ fn race_34_interrupted_it_does_what_it_was_told_and_interrupted_twice_it_ends_at
     assert!(said.contains(words), "{said}");
 }
 
+/// On a terminal the first Ctrl-C is a question, and the second one needs no answer to it.
+#[test]
+fn race_34_ctrl_c_at_the_question_ends_at_once_and_says_how_to_carry_on() {
+    use expectrl::Expect;
+
+    let world = World::new("60");
+    let mut args = vec!["start", "--to-version", "2", "--strategy", "canary:10%:30m"];
+    args.extend(QUIET);
+    let mut command = world.rollout(&args).into_command();
+    command.env("TERM", "xterm");
+    let mut session = expectrl::Session::spawn(command).expect("the binary starts");
+    session.set_expect_timeout(Some(Duration::from_secs(60)));
+    let began = Instant::now();
+    while world.alias().1.is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    session.send("\u{3}").unwrap();
+    session.expect("Take the rollout back?").expect("the question");
+    session.send("\u{3}").unwrap();
+    let words = "ended at once; carry on with: samara rollout resume --function hello --alias live";
+    session.expect(words).expect("the way on");
+    session.expect(expectrl::Eof).expect("the end");
+    let status = session.get_process().wait().expect("it has ended");
+    assert!(matches!(status, expectrl::process::unix::WaitStatus::Exited(_, 130)), "{status:?}");
+    assert_eq!(world.alias().1.get("2"), Some(&0.1));
+    world.run(&["abort"]).expect(4);
+    assert_eq!(world.alias(), whole("1"));
+}
+
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_touched() {
     let world = World::new("60");

@@ -10,10 +10,12 @@ use super::options::OnInterrupt;
 use crate::cli::context::Context;
 use crate::cli::exit::Status;
 use crate::rollout::run::Signal;
+use crate::ui::terminal::Terminal;
 
 /// Ends the process at once, as a second signal asks.
 #[expect(clippy::disallowed_methods, reason = "a second signal ends at once")]
-fn end() -> ! {
+fn end(terminal: &Terminal, resume: &str) -> ! {
+    terminal.warn(format_args!("ended at once; carry on with: {resume}"));
     std::process::exit(Status::Interrupted as i32);
 }
 
@@ -36,13 +38,13 @@ pub(crate) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resum
             OnInterrupt::Ask if !may_ask => Signal::RollBack,
             OnInterrupt::Ask => {
                 IS_ASKING.store(true, Ordering::Relaxed);
+                let keys = rustix::termios::tcgetattr(std::io::stdin()).ok();
                 let asked = tokio::task::spawn_blocking(ask);
                 let answer = tokio::select! {
                     answer = asked => answer.unwrap_or(Signal::RollBack),
                     () = next() => {
-                        // The question still stands in its line.
-                        terminal.line("");
-                        Signal::RollBack
+                        unask(keys.as_ref());
+                        end(&terminal, &resume)
                     }
                 };
                 IS_ASKING.store(false, Ordering::Relaxed);
@@ -54,8 +56,7 @@ pub(crate) fn listen(context: &Context, on_interrupt: Option<OnInterrupt>, resum
         // The receiver is gone when the rollout has just ended by itself.
         let _ = sender.send(chosen).await;
         next().await;
-        terminal.warn(format_args!("ended at once; carry on with: {resume}"));
-        end();
+        end(&terminal, &resume)
     });
     receiver
 }
@@ -83,8 +84,20 @@ pub(crate) fn is_asking() -> bool {
     IS_ASKING.load(Ordering::Relaxed)
 }
 
+/// Leaves the terminal as it was before the question, which nobody answers any more.
+fn unask(keys: Option<&rustix::termios::Termios>) {
+    let screen = dialoguer::console::Term::stderr();
+    // Where it fails there is no terminal any more that could be left in disorder.
+    let _ = screen.show_cursor();
+    let _ = screen.write_line("");
+    if let Some(keys) = keys {
+        let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, keys);
+    }
+}
+
 fn ask() -> Signal {
-    let answer =
-        dialoguer::Confirm::new().with_prompt("Take the rollout back? (no leaves it at this weight)").default(true);
+    let answer = dialoguer::Confirm::new()
+        .with_prompt("Take the rollout back? (no leaves it at this weight, Ctrl-C ends this process at once)")
+        .default(true);
     if answer.interact().unwrap_or(true) { Signal::RollBack } else { Signal::Hold }
 }
