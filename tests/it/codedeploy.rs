@@ -113,7 +113,7 @@ Resources:
         panic!("it never moved traffic: {:?}", child.wait_with_output());
     }
 
-    fn rollout(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn rollout(&self, args: &[&str]) -> Outcome {
         self.project.samara(["rollout"].iter().chain(args).chain(&["--sandbox", "--stack-name", "app"])).run()
     }
 

@@ -136,6 +136,15 @@ fn as_it_stands(engine: &str) {
     assert_eq!((world.alias().0.as_str(), world.alias().1.len()), ("2", 0), "{engine}");
     assert_eq!(heard(&world, &mut all, 2), names(&EVENTS[..2]), "{engine}");
 
+    // A rollout by hand is as the deploy was.
+    let plan = world.rollout(&["plan", "--to-version", "1"]).expect(0).prints("by linear:50%:2m");
+    let _ = plan.prints(&format!("alarm {}", world.physical("Alarm")));
+    let plan = world.rollout(&["plan", "--to-version", "1", "--strategy", "canary:5%:3m"]).expect(0);
+    let plan = plan.prints("by canary:5%:3m").says("its alarms and hooks");
+    if engine == "alias" {
+        let _ = plan.prints(&format!("before it: function {}", world.physical("Check")));
+    }
+
     // A hook that says no.
     write(&world, "three");
     let no = with(&["--parameter-overrides", "Hook=Failed"]);

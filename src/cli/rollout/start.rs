@@ -11,12 +11,17 @@ use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::deploy::samconfig::Section;
-use crate::rollout::names::{Version, show_duration};
-use crate::rollout::plan::Plan;
+use crate::rollout::names::{AliasId, Version, show_duration};
+use crate::rollout::plan::{Engine, Hook, HookKind, HookTime, Plan};
 use crate::rollout::surroundings;
 use crate::rollout::{self, Request};
+use crate::ui::rollout as show;
 
 /// Shift the alias to another version, and take it back when that is worse
+///
+/// What the template's DeploymentPreference said at the alias's last deploy holds here too: its strategy,
+/// unless --strategy or samconfig.toml has another, and its alarms, hook functions and topics beside those
+/// given.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -49,24 +54,60 @@ pub(super) struct StartArgs {
 impl StartArgs {
     /// Finds the alias and the version.
     pub(super) async fn request(&self, context: &Context, section: &Section) -> Result<(Target, Request), Error> {
-        let options = self.options.over(section)?;
+        let mut options = self.options.over(section)?;
         let target = self.target.resolve(context, section).await?;
         let new = match self.to_version {
             Some(version) => version,
             None => newest(&target).await?,
         };
-        let request = Request {
-            aliases: vec![rollout::Target {
-                id: target.id.clone(),
-                new,
-                strategy: options.strategy(),
-                hooks: Vec::new(),
-            }],
+        let deployed = last_deploy(context, &target).await?;
+        let hooks = deployed.as_ref().map(|plan| inherit(plan, &target.id, &mut options)).unwrap_or_default();
+        let mut request = Request {
+            aliases: vec![rollout::Target { id: target.id.clone(), new, strategy: options.strategy(), hooks }],
             options: options.options(),
             settle: None,
         };
+        let triggers = deployed.map(|plan| plan.triggers).unwrap_or_default();
+        request.options.triggers = triggers.into_iter().filter(|trigger| trigger.id == target.id).collect();
         Ok((target, request))
     }
+}
+
+/// How far back a deploy is looked for.
+const NEWEST: usize = 20;
+
+/// What the alias's last deploy planned: the template says how it is shifted, and the stack does not
+/// keep what it said. A journal that cannot be read is told of; the flags stand then.
+async fn last_deploy(context: &Context, target: &Target) -> Result<Option<Plan>, Error> {
+    let Some(services) = target.services(context).await? else { return Ok(None) };
+    let history = match services.store.history(&target.id, NEWEST).await {
+        Ok(history) => history,
+        Err(error) => {
+            context.terminal.warn(format_args!("how its last deploy shifted it is not known: {error}"));
+            return Ok(None);
+        }
+    };
+    let is_deploy = |plan: &Plan| plan.settle.is_some() || plan.engine == Engine::CodeDeploy;
+    let found = history.into_iter().find(|record| is_deploy(&record.state.plan));
+    if let Some(record) = &found {
+        let when = show::when(record.started);
+        let terminal = &context.terminal;
+        terminal.status("Following", format_args!("the deploy of {when}: its strategy unless another is given, its alarms and hooks"));
+    }
+    Ok(found.map(|record| record.state.plan))
+}
+
+/// The strategy of a deploy where there is none, its alarms and its hook functions.
+fn inherit(plan: &Plan, id: &AliasId, options: &mut OptionArgs) -> Vec<(HookTime, HookKind)> {
+    let Some((index, alias)) = plan.of(id) else { return Vec::new() };
+    options.strategy.get_or_insert_with(|| alias.strategy.clone());
+    let more = plan.alarms.iter().filter(|name| !options.alarm.contains(name)).cloned();
+    let more: Vec<String> = more.collect();
+    options.alarm.extend(more);
+    // Commands and folders are on the machine that deployed.
+    let is_function = |hook: &&Hook| matches!(hook.what, HookKind::Function { .. });
+    let hooks = plan.hooks.iter().filter(|hook| hook.alias == index).filter(is_function);
+    hooks.map(|hook| (hook.when, hook.what.clone())).collect()
 }
 
 /// A rollout that would be taken back for want of time, however good the new version is, is not begun.
