@@ -276,6 +276,38 @@ fn all_at_once_is_watched_over_codedeploy_as_over_the_alias() {
 }
 
 #[test]
+fn race_23_an_alias_with_provisioned_concurrency_is_moved_by_codedeploy() {
+    let world = World::new();
+    let write = |code: &str| {
+        world.write(SLOWLY, code);
+        let provisioned = "      ProvisionedConcurrencyConfig: { ProvisionedConcurrentExecutions: 2 }\n";
+        let template = world.project.read("template.yaml") + provisioned;
+        world.project.write("template.yaml", template);
+    };
+    let provisioned = || {
+        let answer = world.lambda.get_provisioned_concurrency_config().function_name(world.physical("Fn"));
+        let answer = world.runtime.block_on(answer.qualifier("live").send()).expect("an answer");
+        (answer.status.map(|status| status.as_str().to_owned()), answer.allocated_provisioned_concurrent_executions)
+    };
+    let ready = (Some("READY".to_owned()), Some(2));
+    write(GOOD);
+    let _ = world.deploy(&[]).expect(0);
+    assert_eq!((world.alias(), provisioned()), (whole("1"), ready.clone()));
+
+    // The engine that can move it is chosen by itself; the end waits for what Lambda does by itself.
+    write("def handler(event, context): return 'as good'\n");
+    let _ = world.deploy(&["--engine", "alias"]).expect(1).says("--engine codedeploy moves it");
+    let good = world.under_traffic(|| world.deploy(&["--no-bake"])).expect(0).says("CodeDeploy moves it by d-");
+    let _ = good.prints("serves version 2 to everybody");
+    assert_eq!((world.alias(), provisioned()), (whole("2"), ready.clone()));
+
+    write(BAD);
+    let bad = world.under_traffic(|| world.deploy(&["--no-bake"])).expect(4);
+    let _ = bad.prints("is back on version 2");
+    assert_eq!((world.alias(), world.status().as_str()), (whole("2"), "UPDATE_ROLLBACK_COMPLETE"));
+}
+
+#[test]
 fn race_13_functions_that_codedeploy_moves_go_back_together() {
     let world = World::new();
     let write = |code: &str| {

@@ -98,7 +98,8 @@ pub(super) fn create(call: Call<'_>, name: &str) -> Answer {
 pub(super) fn get(call: Call<'_>, name: &str, alias_name: &str) -> Answer {
     let id = call.identify(name)?;
     let arn = call.arn(&id.name, None);
-    let answer = call.read(&id.name, Some(alias_name), |function| match function.aliases.get(alias_name) {
+    let now_ms = call.now_ms();
+    let answer = call.read(&id.name, Some(alias_name), |function| match function.alias(alias_name, now_ms) {
         Some(alias) => Ok(alias.describe(alias_name, &arn)),
         None => Err(Fault::not_found(format!("Cannot find alias arn: {arn}:{alias_name}"))),
     })?;
@@ -110,6 +111,7 @@ pub(super) fn update(call: Call<'_>, name: &str, alias_name: &str) -> Answer {
     let body = call.body()?;
     let arn = call.arn(&id.name, None);
     let routing = routing(&body)?;
+    let now_ms = call.now_ms();
     let answer = call.write(&id.name, Some(alias_name), |function| {
         let missing = || Fault::not_found(format!("Alias not found: {arn}:{alias_name}"));
         let mut alias = function.aliases.get(alias_name).cloned().ok_or_else(missing)?;
@@ -128,9 +130,9 @@ pub(super) fn update(call: Call<'_>, name: &str, alias_name: &str) -> Answer {
         check(call, function, &id.name, &alias.function_version, alias.additional.as_ref())?;
         // Every write gives a new revision, also one that changes nothing.
         alias.revision_id = uuid();
-        let answer = alias.describe(alias_name, &arn);
-        function.aliases.insert(alias_name.to_owned(), alias);
-        Ok(answer)
+        function.point(alias_name, alias, now_ms);
+        let alias = function.alias(alias_name, now_ms).ok_or_else(missing)?;
+        Ok(alias.describe(alias_name, &arn))
     })?;
     Ok(Response::json(200, &answer))
 }
@@ -152,6 +154,7 @@ pub(super) fn list(call: Call<'_>, name: &str) -> Answer {
     let id = call.identify(name)?;
     let arn = call.arn(&id.name, None);
     let version = call.request.query("FunctionVersion");
+    let now_ms = call.now_ms();
     let items = call.read(&id.name, None, |function| {
         let points = |alias: &Alias| {
             version.is_none_or(|version| {
@@ -159,7 +162,8 @@ pub(super) fn list(call: Call<'_>, name: &str) -> Answer {
                     || alias.additional.as_ref().is_some_and(|(additional, _)| additional == version)
             })
         };
-        let all = function.aliases.iter().filter(|(_, alias)| points(alias));
+        let all = function.aliases.keys().filter_map(|name| Some((name, function.alias(name, now_ms)?)));
+        let all = all.filter(|(_, alias)| points(alias));
         Ok(all.map(|(name, alias)| (name.clone(), alias.describe(name, &arn))).collect())
     })?;
     let (page, next) = call.page(items)?;

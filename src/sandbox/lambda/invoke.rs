@@ -47,7 +47,8 @@ fn target(call: Call<'_>, name: &str) -> Answer<Target> {
     // Recorded: Invoke names $LATEST where other operations name nothing.
     let (version, split) = call.read(&id.name, Some(qualifier.unwrap_or("$LATEST")), |function| {
         let missing = || Fault::no_function(&call.arn(&id.name, qualifier));
-        let (version, split) = match qualifier.and_then(|qualifier| function.aliases.get(qualifier)) {
+        let alias = qualifier.and_then(|qualifier| function.alias(qualifier, call.now_ms()));
+        let (version, split) = match &alias {
             None => (qualifier.unwrap_or("$LATEST"), false),
             Some(alias) => match &alias.additional {
                 Some((additional, weight)) if call.lambda.draw() < *weight => (additional.as_str(), true),

@@ -5,14 +5,11 @@ use serde_json::{Value, json};
 use super::fault::{Answer, Fault};
 use super::identifier;
 use super::model::{Function, Provisioned};
-use super::{Call, SETTLE_MS, listed};
+use super::{Call, listed};
 use crate::sandbox::http::Response;
 
-/// Allocation takes longer than a change of configuration.
-const READY_MS: i64 = 10 * SETTLE_MS;
-
 fn describe(config: &Provisioned, now_ms: i64) -> Value {
-    let ready = config.ready_at_ms <= now_ms;
+    let ready = config.is_ready(now_ms);
     let allocated = if ready { config.requested } else { 0 };
     json!({
         "RequestedProvisionedConcurrentExecutions": config.requested,
@@ -73,7 +70,7 @@ pub(super) fn answer(call: Call<'_>, name: &str, method: &str) -> Answer {
             }
             ("PUT", Some(requested)) => {
                 conflicts(function, &qualifier)?;
-                let config = Provisioned { requested, ready_at_ms: now_ms + READY_MS, last_modified: call.now_text() };
+                let config = Provisioned::new(requested, now_ms, call.now_text());
                 let shown = describe(&config, now_ms);
                 function.provisioned.insert(qualifier.clone(), config);
                 Ok(Response::json(202, &shown))
@@ -98,6 +95,12 @@ fn conflicts(function: &Function, qualifier: &str) -> Answer<()> {
         if function.provisioned.contains_key(&alias.function_version) {
             return Err(Fault::conflict(
                 "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version",
+            ));
+        }
+        // The service's own words are not recorded.
+        if alias.additional.is_some() {
+            return Err(Fault::conflict(
+                "Provisioned Concurrency cannot be configured on an alias that routes to two versions",
             ));
         }
         return Ok(());

@@ -4,7 +4,7 @@ use hyper::Method;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use super::lambda_function::{lambda, path_of};
+use super::lambda_function::{LOOK_EVERY, LOOKS, lambda, path_of};
 use super::{
     Context, Doing, Made, Properties, Provider, Refusal, Spec, boolean, integer, number, plain, required, text,
 };
@@ -16,6 +16,40 @@ fn escaped(text: &str) -> String {
 /// Function and qualifier of a qualified ARN.
 fn qualified(arn: &str) -> (&str, &str) {
     arn.rsplit_once(':').unwrap_or((arn, ""))
+}
+
+/// Sees to the provisioned concurrency of a version or an alias, and waits until it is allocated.
+async fn provision(context: &Context, arn: &str, old: Option<&Properties>, new: &Properties) -> Result<(), Refusal> {
+    const PROPERTY: &str = "ProvisionedConcurrencyConfig";
+    const FIELD: &str = "ProvisionedConcurrentExecutions";
+    let (function, qualifier) = qualified(arn);
+    let path = format!(
+        "/2019-09-30/functions/{}/provisioned-concurrency?Qualifier={}",
+        escaped(function),
+        escaped(qualifier)
+    );
+    let before = old.and_then(|old| old.get(PROPERTY));
+    let Some(wanted) = new.get(PROPERTY) else {
+        if before.is_some() {
+            lambda(context, Method::DELETE, &path, None).await?;
+        }
+        return Ok(());
+    };
+    if before != Some(wanted) {
+        let count = integer(FIELD, wanted.get(FIELD).unwrap_or(&Value::Null))?;
+        lambda(context, Method::PUT, &path, Some(&json!({ FIELD: count }))).await?;
+    }
+    for _ in 0..LOOKS {
+        let now = lambda(context, Method::GET, &path, None).await?;
+        match now["Status"].as_str() {
+            Some("IN_PROGRESS") => {
+                tokio::time::sleep(context.world.clock.real(LOOK_EVERY).min(LOOK_EVERY)).await;
+            }
+            Some("READY") => return Ok(()),
+            _ => break,
+        }
+    }
+    Err(Refusal::new("NotStabilized", format!("The provisioned concurrency of {arn} was not allocated")))
 }
 
 #[derive(Debug)]
@@ -57,7 +91,7 @@ impl Provider for Version {
 
     fn create<'a>(&'a self, context: &'a Context, properties: &'a Properties) -> Doing<'a, Made> {
         Box::pin(async move {
-            for property in ["ProvisionedConcurrencyConfig", "RuntimePolicy", "FunctionScalingConfig"] {
+            for property in ["RuntimePolicy", "FunctionScalingConfig"] {
                 if properties.contains_key(property) {
                     return Err(Refusal::invalid(format!(
                         "The sandbox's AWS::Lambda::Version does not have {property}"
@@ -85,23 +119,20 @@ impl Provider for Version {
             }
             let arn =
                 published["FunctionArn"].as_str().ok_or_else(|| Refusal::internal("PublishVersion gave no ARN"))?;
+            provision(context, arn, None, properties).await.map_err(|refusal| refusal.having_made(arn))?;
             Ok(Self::made(arn))
         })
     }
 
     fn update<'a>(
         &'a self,
-        _: &'a Context,
+        context: &'a Context,
         physical_id: &'a str,
         old: &'a Properties,
         new: &'a Properties,
     ) -> Doing<'a, Made> {
         Box::pin(async move {
-            if old.get("ProvisionedConcurrencyConfig") != new.get("ProvisionedConcurrencyConfig") {
-                return Err(Refusal::invalid(
-                    "The sandbox's AWS::Lambda::Version does not have ProvisionedConcurrencyConfig",
-                ));
-            }
+            provision(context, physical_id, Some(old), new).await?;
             Ok(Self::made(physical_id))
         })
     }
@@ -133,11 +164,6 @@ impl Alias {
     }
 
     fn body(properties: &Properties) -> Result<Value, Refusal> {
-        if properties.contains_key("ProvisionedConcurrencyConfig") {
-            return Err(Refusal::invalid(
-                "The sandbox's AWS::Lambda::Alias does not have ProvisionedConcurrencyConfig",
-            ));
-        }
         Ok(json!({
             "FunctionVersion": required(properties, "FunctionVersion")?,
             "Description": text(properties, "Description").unwrap_or_default(),
@@ -169,7 +195,10 @@ impl Provider for Alias {
                 body["RoutingConfig"] = Self::routing(properties)?;
             }
             let path = path_of(&required(properties, "FunctionName")?, "/aliases");
-            Self::made(&lambda(context, Method::POST, &path, Some(&body)).await?)
+            let made = Self::made(&lambda(context, Method::POST, &path, Some(&body)).await?)?;
+            let arn = made.physical_id.clone();
+            provision(context, &arn, None, properties).await.map_err(|refusal| refusal.having_made(&arn))?;
+            Ok(made)
         })
     }
 
@@ -189,7 +218,9 @@ impl Provider for Alias {
             }
             let (function, name) = qualified(physical_id);
             let path = path_of(function, &format!("/aliases/{}", escaped(name)));
-            Self::made(&lambda(context, Method::PUT, &path, Some(&body)).await?)
+            let made = Self::made(&lambda(context, Method::PUT, &path, Some(&body)).await?)?;
+            provision(context, physical_id, Some(old), new).await?;
+            Ok(made)
         })
     }
 

@@ -33,8 +33,8 @@ const CONFIGURATION: [&str; 17] = [
 ];
 /// How often a function is looked at until it is ready, and how long one look waits: two minutes of
 /// the sandbox's time.
-const LOOKS: usize = 600;
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+pub(super) const LOOKS: usize = 600;
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Function;
