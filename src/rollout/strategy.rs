@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hint::closest;
 use super::names::{NotA, Weight, parse_duration, show_duration};
 
 /// A strategy as it is written in a template or on the command line.
@@ -97,8 +98,10 @@ impl FromStr for Strategy {
             let (weight, hold) = (Weight::percent(*percent), Duration::from_secs(minutes * 60));
             return Ok(if *canary { Self::Canary { weight, hold } } else { Self::Linear { weight, hold } });
         }
-        let unknown =
-            || NotA::new(text, format!("a strategy ({}, canary:…, linear:…, steps:…)", list()), "canary:5%:10m");
+        let unknown = || {
+            let example = closest(name, Self::names()).unwrap_or("canary:5%:10m");
+            NotA::new(text, format!("a strategy ({}, canary:…, linear:…, steps:…)", list()), example)
+        };
         let (kind, rest) = text.split_once(':').ok_or_else(unknown)?;
         let strategy = match kind {
             "canary" => {

@@ -55,7 +55,11 @@ impl Screen {
     pub fn draw(&mut self, view: &View<'_>) {
         let size = rustix::termios::tcgetwinsize(std::io::stderr()).ok();
         let width = size.map(|size| usize::from(size.ws_col)).filter(|width| *width > 0).unwrap_or(WIDTH);
-        let lines = frame(view, width);
+        let mut lines = frame(view, width);
+        // What has left the screen at its top could not be drawn over.
+        if let Some(height) = size.map(|size| usize::from(size.ws_row)).filter(|height| *height > 1) {
+            lines.truncate(height - 1);
+        }
         let mut text = String::new();
         if self.lines > 0 {
             // Up to the first line of the last view, and away with it.

@@ -141,6 +141,11 @@ fn as_it_stands(engine: &str) {
     let _ = plan.prints(&format!("alarm {}", world.physical("Alarm")));
     let plan = world.rollout(&["plan", "--to-version", "1", "--strategy", "canary:5%:3m"]).expect(0);
     let plan = plan.prints("by canary:5%:3m").says("its alarms and hooks");
+    let halves = format!("codedeploy:{}", world.physical("Halves"));
+    let by_name = world.rollout(&["plan", "--to-version", "1", "--strategy", &halves]).expect(0);
+    let _ = by_name.prints("by linear:50%:2m");
+    let nobodys = world.rollout(&["plan", "--to-version", "1", "--strategy", "codedeploy:nobodys"]);
+    let _ = nobodys.expect(2).says("CodeDeploy has no deployment configuration \"nobodys\"");
     if engine == "alias" {
         let _ = plan.prints(&format!("before it: function {}", world.physical("Check")));
     }

@@ -51,7 +51,7 @@ impl Plain {
         live: &Live,
     ) -> Result<Option<Strategy>, Error> {
         if let Some(strategy) = &steps.settings.strategy {
-            return Ok(Some(strategy.clone()));
+            return strategy.read(aws).await.map(Some);
         }
         let cannot = |reason: String| deploy::Error::CannotShift { function: shift.function.clone(), reason };
         let node = shift.strategy.as_ref();

@@ -6,12 +6,11 @@ use std::time::Duration;
 use crate::cli::context::Context;
 use crate::cli::exit::Error;
 use crate::cli::rollout::audience::TellArgs;
-use crate::cli::rollout::options::{OnInterrupt, choice, name_of};
+use crate::cli::rollout::options::{OnInterrupt, StrategyArg, choice, name_of};
 use crate::deploy::options::{self, Pairs};
 use crate::deploy::samconfig::{Section, write::Update};
 use crate::deploy::{OnFailure, change_set, guided};
 use crate::rollout;
-use crate::rollout::strategy::Strategy;
 use crate::template::{Map, Node, Value};
 
 use super::{DeployArgs, EngineChoice, Transformer};
@@ -70,7 +69,7 @@ pub(super) struct Settings {
     /// Who moves the traffic.
     pub(super) engine: EngineChoice,
     /// A strategy that goes before the template's.
-    pub(super) strategy: Option<Strategy>,
+    pub(super) strategy: Option<StrategyArg>,
     /// By what the rollout is judged.
     pub(super) rollout: rollout::Options,
     /// What a signal does during the rollout.

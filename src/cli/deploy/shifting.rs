@@ -10,6 +10,7 @@ use super::steps::Steps;
 use crate::aws::{Aws, ErrorKind};
 use crate::cli::exit::{Error, Status};
 use crate::cli::rollout::audience::{Audience, Lines};
+use crate::cli::rollout::options::is_configuration;
 use crate::cli::rollout::signals;
 use crate::cli::rollout::target::Target;
 use crate::deploy::hold;
@@ -25,9 +26,6 @@ use crate::rollout::trigger::Trigger;
 use crate::rollout::{self, Request, codedeploy, surroundings};
 use crate::template::{Node, write};
 use crate::ui::deploy::Report;
-
-/// `deploymentConfigName` has at most so many characters.
-const LONGEST_CONFIG: usize = 100;
 
 /// What shifting needs.
 pub(super) struct Shifting<'a> {
@@ -186,7 +184,7 @@ impl Shifting<'_> {
 
     async fn strategy(&self, holding: &Holding, live: &Live) -> Result<Strategy, Error> {
         if let Some(strategy) = &self.steps.settings.strategy {
-            return Ok(strategy.clone());
+            return strategy.read(self.aws).await;
         }
         let cannot = |reason: String| {
             Error::from(deploy::Error::CannotShift { function: holding.shift.function.clone(), reason })
@@ -232,7 +230,7 @@ pub(super) async fn named_strategy(aws: &Aws, function: &str, text: &str) -> Res
         Err(unknown) => unknown,
     };
     // What cannot be a configuration's name is not asked for.
-    if text.is_empty() || text.len() > LONGEST_CONFIG || text.contains(|letter: char| letter.is_control()) {
+    if !is_configuration(text) {
         return Err(cannot(unknown.to_string()).into());
     }
     match codedeploy::run::strategy(&aws.codedeploy(), text).await {

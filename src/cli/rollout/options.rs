@@ -1,15 +1,19 @@
 //! What a rollout is judged by, as flags.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::aws::{Aws, ErrorKind};
+use crate::cli::exit::Error;
 use crate::deploy::samconfig::{self, Section};
-use crate::rollout::Options;
 use crate::rollout::analysis::{Limit, Metric};
-use crate::rollout::names::{NotA, parse_alarm, parse_count, parse_duration, parse_timeout, show_duration};
+use crate::rollout::names::{NotA, Weight, parse_alarm, parse_count, parse_duration, parse_timeout, show_duration};
 use crate::rollout::plan::{Defaults, HookKind, HookTime, OnNoData, OnOutage, WarmUp};
 use crate::rollout::strategy::Strategy;
+use crate::rollout::{self, Options, codedeploy};
 use crate::template::{Map, Node, Value};
 
 /// How it is shifted and judged.
@@ -17,9 +21,10 @@ use crate::template::{Map, Node, Value};
 #[command(next_help_heading = "How it is shifted and judged")]
 pub(crate) struct OptionArgs {
     /// AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute, …, canary:5%:10m,
-    /// linear:20%:2m or steps:1%:5m,10%:10m,pause,50%:10m [default: Canary10Percent5Minutes]
+    /// linear:20%:2m, steps:1%:5m,10%:10m,pause,50%:10m or codedeploy:NAME, a deployment
+    /// configuration of the account [default: Canary10Percent5Minutes]
     #[arg(long, value_name = "STRATEGY", allow_hyphen_values = true)]
-    pub(crate) strategy: Option<Strategy>,
+    pub(crate) strategy: Option<StrategyArg>,
     /// CloudWatch alarm that takes it back; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_alarm)]
     pub(crate) alarm: Vec<String>,
@@ -73,6 +78,65 @@ pub(crate) struct OptionArgs {
     /// Judge by the metrics and say so, but never go back for it; alarms still count
     #[arg(long)]
     pub(crate) observe_only: bool,
+}
+
+/// A strategy, or where one is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum StrategyArg {
+    /// As it stands.
+    Own(Strategy),
+    /// In a deployment configuration of CodeDeploy's with this name.
+    Configuration(String),
+}
+
+/// What goes before the name of a configuration.
+const CONFIGURATION: &str = "codedeploy:";
+/// `deploymentConfigName` has at most so many characters.
+const LONGEST_CONFIGURATION: usize = 100;
+
+/// Whether CodeDeploy may have a deployment configuration of this name.
+pub(crate) fn is_configuration(name: &str) -> bool {
+    (1..=LONGEST_CONFIGURATION).contains(&name.len()) && !name.contains(|letter: char| letter.is_control())
+}
+
+impl FromStr for StrategyArg {
+    type Err = NotA;
+
+    fn from_str(text: &str) -> Result<Self, NotA> {
+        match text.strip_prefix(CONFIGURATION) {
+            None => text.parse().map(Self::Own),
+            Some(name) if is_configuration(name) => Ok(Self::Configuration(name.to_owned())),
+            Some(_) => {
+                let expected = format!("the name of a deployment configuration (1 to {LONGEST_CONFIGURATION} characters)");
+                Err(NotA::new(text, expected, "codedeploy:Linear5PercentEvery3Minutes"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for StrategyArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(strategy) => strategy.fmt(f),
+            Self::Configuration(name) => write!(f, "{CONFIGURATION}{name}"),
+        }
+    }
+}
+
+impl StrategyArg {
+    /// The strategy; a configuration of CodeDeploy's is read.
+    pub(crate) async fn read(&self, aws: &Aws) -> Result<Strategy, Error> {
+        let name = match self {
+            Self::Own(strategy) => return Ok(strategy.clone()),
+            Self::Configuration(name) => name,
+        };
+        match codedeploy::run::strategy(&aws.codedeploy(), name).await {
+            Err(rollout::Error::Aws(error)) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Invalid) => {
+                Err(Error::Usage(format!("CodeDeploy has no deployment configuration {name:?} here ({self})")))
+            }
+            other => Ok(other?),
+        }
+    }
 }
 
 /// A check, and how it was written.
@@ -304,10 +368,10 @@ impl OptionArgs {
     }
 
     /// The strategy, or what is taken without one.
-    pub(crate) fn strategy(&self) -> Strategy {
-        self.strategy.clone().unwrap_or(Strategy::Canary {
-            weight: crate::rollout::names::Weight::percent(10),
-            hold: Duration::from_secs(300),
-        })
+    pub(crate) async fn strategy(&self, aws: &Aws) -> Result<Strategy, Error> {
+        match &self.strategy {
+            Some(strategy) => strategy.read(aws).await,
+            None => Ok(Strategy::Canary { weight: Weight::percent(10), hold: Duration::from_secs(300) }),
+        }
     }
 }

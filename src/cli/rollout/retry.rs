@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::audience::{Audience, Lines, TellArgs};
-use super::options::{OnInterrupt, OptionArgs, choice, or, text};
+use super::options::{OnInterrupt, OptionArgs, StrategyArg, choice, or, text};
 use super::signals;
 use super::start::enough_time;
 use super::target::{Target, TargetArgs};
@@ -17,7 +17,6 @@ use crate::rollout::journal::Record;
 use crate::rollout::names::parse_timeout;
 use crate::rollout::plan::{Plan, SettlePlan};
 use crate::rollout::state::Phase;
-use crate::rollout::strategy::Strategy;
 use crate::rollout::verdict::why_words;
 use crate::rollout::{self, Options, Request};
 use crate::ui::prompt;
@@ -41,7 +40,7 @@ pub(super) struct RetryArgs {
     target: TargetArgs,
     /// Another strategy than the last time
     #[arg(long, value_name = "STRATEGY", allow_hyphen_values = true)]
-    strategy: Option<Strategy>,
+    strategy: Option<StrategyArg>,
     /// Take it back when it is not done after this time
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_timeout)]
     timeout: Option<Duration>,
@@ -74,9 +73,10 @@ pub(super) async fn run(context: &Context, args: RetryArgs) -> Result<Status, Er
     let history = services.store.history(&target.id, NEWEST).await.map_err(rollout::Error::from)?;
     let rejected = history.iter().find(|record| matches!(record.state.phase, Phase::RolledBack { .. }));
     let rejected = rejected.ok_or_else(nothing)?;
-    let mut request = request(&target, &section, rejected, &history)?;
+    let mut request = request(&target, &section, rejected, &history).await?;
     request.options.timeout = timeout;
     if let Some(strategy) = &args.strategy {
+        let strategy = strategy.read(&target.aws).await?;
         request.aliases.iter_mut().for_each(|alias| alias.strategy = strategy.clone());
     }
     agreed(context, &target, rejected, args.yes)?;
@@ -122,7 +122,7 @@ fn agreed(context: &Context, target: &Target, rejected: &Record, yes: bool) -> R
 }
 
 /// As it was planned then; what was taken back by one write was planned by an earlier rollout, if at all.
-fn request(target: &Target, section: &Section, rejected: &Record, history: &[Record]) -> Result<Request, Error> {
+async fn request(target: &Target, section: &Section, rejected: &Record, history: &[Record]) -> Result<Request, Error> {
     let new = |record: &Record| record.state.plan.of(&target.id).map(|(_, plan)| plan.new);
     let planned = history.iter().find(|record| !is_by_hand(record) && new(record) == new(rejected));
     if let Some(record) = planned {
@@ -132,7 +132,8 @@ fn request(target: &Target, section: &Section, rejected: &Record, history: &[Rec
     let Some(new) = new(rejected) else {
         return Err(Error::Usage(format!("the history does not say what was rolled back at {}", target.name())));
     };
-    let alias = rollout::Target { id: target.id.clone(), new, strategy: options.strategy(), hooks: Vec::new() };
+    let strategy = options.strategy(&target.aws).await?;
+    let alias = rollout::Target { id: target.id.clone(), new, strategy, hooks: Vec::new() };
     Ok(Request { aliases: vec![alias], options: options.options(), settle: None })
 }
 

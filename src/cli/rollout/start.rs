@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::audience::{Audience, Lines, TellArgs};
-use super::options::{OnInterrupt, OptionArgs, choice, or};
+use super::options::{OnInterrupt, OptionArgs, StrategyArg, choice, or};
 use super::signals;
 use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
@@ -62,8 +62,9 @@ impl StartArgs {
         };
         let deployed = last_deploy(context, &target).await?;
         let hooks = deployed.as_ref().map(|plan| inherit(plan, &target.id, &mut options)).unwrap_or_default();
+        let strategy = options.strategy(&target.aws).await?;
         let mut request = Request {
-            aliases: vec![rollout::Target { id: target.id.clone(), new, strategy: options.strategy(), hooks }],
+            aliases: vec![rollout::Target { id: target.id.clone(), new, strategy, hooks }],
             options: options.options(),
             settle: None,
         };
@@ -100,7 +101,7 @@ async fn last_deploy(context: &Context, target: &Target) -> Result<Option<Plan>,
 /// The strategy of a deploy where there is none, its alarms and its hook functions.
 fn inherit(plan: &Plan, id: &AliasId, options: &mut OptionArgs) -> Vec<(HookTime, HookKind)> {
     let Some((index, alias)) = plan.of(id) else { return Vec::new() };
-    options.strategy.get_or_insert_with(|| alias.strategy.clone());
+    options.strategy.get_or_insert_with(|| StrategyArg::Own(alias.strategy.clone()));
     let more = plan.alarms.iter().filter(|name| !options.alarm.contains(name)).cloned();
     let more: Vec<String> = more.collect();
     options.alarm.extend(more);

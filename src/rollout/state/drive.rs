@@ -104,7 +104,9 @@ impl State {
                 self.enter(Phase::Promoting);
             }
             Phase::Promoting if self.is_there() => {
-                self.note(Happening::Baking);
+                if self.plan.bake_s > 0 {
+                    self.note(Happening::Baking);
+                }
                 self.enter(Phase::Baking { since: now });
             }
             Phase::Baking { since } if self.is_baked() => self.enter(Phase::PostTraffic { since }),
