@@ -11,6 +11,7 @@ pub mod codedeploy;
 pub mod command;
 pub mod content;
 pub mod driver;
+mod error;
 pub mod evidence;
 pub mod follow;
 pub mod hook;
@@ -18,6 +19,7 @@ pub mod journal;
 pub mod names;
 pub mod owner;
 pub mod plan;
+mod prepare;
 pub mod refusal;
 pub mod run;
 pub mod settle;
@@ -30,27 +32,22 @@ pub mod surroundings;
 pub mod trigger;
 pub mod verdict;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::aws;
-use crate::hint::Hint;
-
-use analysis::alarms::{AlarmReading, AlarmState};
-use analysis::{Baseline, Criteria, Limit, Metric};
+use analysis::{Limit, Metric};
 use content::{Content, Seen};
 use driver::alias::by_hand;
-use names::{AliasId, AliasName, FunctionName, Time, Version};
-use plan::{AliasPlan, Defaults, Engine, Hook, HookKind, HookTime, OnNoData, OnOutage, Plan, SettlePlan, WarmUp};
-use refusal::Refusal;
+use names::{AliasId, Time, Version};
+use plan::{Defaults, HookKind, HookTime, OnNoData, OnOutage, SettlePlan, Trigger, WarmUp};
 use run::{Progress, Services, Signal, Sink, Verdict};
 use state::{Phase, Purpose, State, Stop, What};
 use store::Found;
 use strategy::Strategy;
-use trigger::Trigger;
 
+pub use error::Error;
+pub use prepare::{Prepared, check_alarms, prepare};
 pub use state::step;
 
 /// What a rollout is asked to do.
@@ -132,348 +129,6 @@ impl Default for Options {
             triggers: Vec::new(),
         }
     }
-}
-
-/// Why a rollout could not be begun, found or carried on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A call to AWS failed.
-    #[error(transparent)]
-    Aws(#[from] aws::Error),
-    /// The journal is damaged.
-    #[error(transparent)]
-    Journal(#[from] store::ReadError),
-    /// Something that was given cannot be.
-    #[error(transparent)]
-    NotA(#[from] names::NotA),
-    /// Something speaks against it; nothing was touched.
-    #[error("the rollout is refused: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Refused(Vec<Refusal>),
-    /// Another rollout has the alias.
-    #[error("{alias} has a rollout already, {} {holder}", if *alive { "driven by" } else { "left by" })]
-    Held {
-        /// The alias.
-        alias: String,
-        /// Who.
-        holder: String,
-        /// Whether that process seems to live.
-        alive: bool,
-    },
-    /// There is no rollout to carry on.
-    #[error("{alias} has no rollout under way")]
-    NoRollout {
-        /// The alias.
-        alias: String,
-    },
-    /// There is no such alias.
-    #[error("there is no alias {alias} of function {function}")]
-    NoAlias {
-        /// The function.
-        function: FunctionName,
-        /// The alias.
-        alias: AliasName,
-    },
-    /// It is not known what to go back to.
-    #[error("nothing tells which version {alias} served before version {current}")]
-    NoWayBack {
-        /// The alias.
-        alias: String,
-        /// What it serves.
-        current: String,
-        /// Versions that there are: number, date, `CodeSha256`, and the command.
-        candidates: Vec<String>,
-    },
-    /// Somebody changed the alias at the same moment.
-    #[error("{alias} was changed by somebody else at the same moment: it says {found} now")]
-    Changed {
-        /// The alias.
-        alias: String,
-        /// What it says.
-        found: Content,
-    },
-    /// A write did not succeed.
-    #[error("{alias} could not be written: {reason}")]
-    Write {
-        /// The alias.
-        alias: String,
-        /// Why.
-        reason: String,
-        /// The command that does it by hand.
-        by_hand: String,
-    },
-    /// The driver itself failed; the journal says where.
-    #[error("the rollout's driver ended: {0}")]
-    Lost(String),
-}
-
-impl Hint for Error {
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Aws(error) => error.hints(),
-            Self::Journal(store::ReadError::Aws(error)) => error.hints(),
-            Self::Journal(store::ReadError::Damaged { .. }) => vec![
-                "`samara rollout rollback --to-version N` needs no journal; then move the object away by hand."
-                    .to_owned(),
-            ],
-            Self::Refused(refusals) => refusals.iter().flat_map(Hint::hints).collect(),
-            Self::Held { alive: true, .. } => {
-                vec!["Wait for it, or take it back with `samara rollout abort`.".to_owned()]
-            }
-            Self::Held { alive: false, .. } => vec![
-                "Carry it on with `samara rollout resume`, or take it back with `samara rollout abort`.".to_owned(),
-            ],
-            Self::NoRollout { .. } => {
-                vec!["`samara rollout status` shows the alias; `samara rollout start` begins one.".to_owned()]
-            }
-            Self::NoWayBack { candidates, .. } => {
-                let mut hints =
-                    vec!["Name the version (the one before by number may be one that was rejected):".to_owned()];
-                hints.extend(candidates.iter().cloned());
-                hints
-            }
-            Self::Write { by_hand, .. } => vec![format!("By hand: {by_hand}")],
-            Self::Changed { .. } => vec!["Look at it with `samara rollout status` and decide again.".to_owned()],
-            Self::NoAlias { function, .. } => {
-                vec![format!("`aws lambda list-aliases --function-name {function}` lists what there is.")]
-            }
-            Self::NotA(_) | Self::Lost(_) => Vec::new(),
-        }
-    }
-}
-
-/// A plan, what the aliases say, and what could not be found out.
-#[derive(Clone, Debug)]
-pub struct Prepared {
-    /// The plan.
-    pub plan: Plan,
-    /// The aliases, as they were read, in the plan's order.
-    pub seen: Vec<Seen>,
-    /// What a person should know before it starts.
-    pub warnings: Vec<String>,
-}
-
-/// What was found out of one alias.
-struct PreparedAlias {
-    plan: AliasPlan,
-    seen: Seen,
-}
-
-/// Finds out everything that has to be known, and makes the plan. Changes nothing.
-///
-/// # Errors
-/// Something speaks against it, or cannot be read.
-pub async fn prepare(request: &Request, services: &Services) -> Result<Prepared, Error> {
-    let Request { aliases: targets, options, settle } = request;
-    let now = services.clock.now();
-    let mut targets: Vec<&Target> = targets.iter().collect();
-    targets.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut warnings = Vec::new();
-    let mut refusals = Vec::new();
-    let (mut aliases, mut seen) = (Vec::new(), Vec::new());
-    for target in &targets {
-        match prepare_alias(target, options, now, services, &mut warnings).await {
-            Ok(found) => {
-                aliases.push(found.plan);
-                seen.push(found.seen);
-            }
-            Err(Error::Refused(more)) => refusals.extend(more),
-            Err(error) => return Err(error),
-        }
-    }
-    let goes_on_blind = options.on_outage == OnOutage::Continue;
-    let alarms = match evidence::read_alarms(&services.cloudwatch, &options.alarms).await {
-        Err(error) if goes_on_blind => {
-            warnings.push(blind(&error));
-            Vec::new()
-        }
-        other => other?,
-    };
-    refusals.extend(alarm_refusals(&alarms, &options.ignored_alarms, &mut warnings));
-    refusals.extend(missing_hooks(&targets, options, services, &mut warnings).await);
-    if !refusals.is_empty() {
-        return Err(Error::Refused(refusals));
-    }
-    let hooks: Vec<Hook> = targets
-        .iter()
-        .enumerate()
-        .flat_map(|(alias, target)| {
-            target.hooks.iter().chain(&options.hooks).map(move |(when, what)| Hook {
-                alias,
-                when: *when,
-                what: what.clone(),
-            })
-        })
-        .collect();
-    let is_checked = hooks.iter().any(|hook| hook.when == HookTime::BeforeTraffic);
-    let unless_told = if is_checked { OnNoData::Continue } else { OnNoData::Hold };
-    let functions = aliases.len();
-    for alias in &mut aliases {
-        alias.criteria.functions = functions;
-    }
-    let plan = Plan {
-        engine: Engine::Alias,
-        aliases,
-        alarms: options.alarms.clone(),
-        ignored_alarms: options.ignored_alarms.clone(),
-        bake_s: options.bake.as_secs(),
-        min_requests: options.min_requests,
-        max_hold_s: options.max_hold.as_secs(),
-        on_no_data: options.on_no_data.unwrap_or(unless_told),
-        outage_s: Defaults::OUTAGE.as_secs(),
-        on_outage: options.on_outage,
-        observe_only: options.observe_only,
-        probe: options.probe,
-        warm_up: options.warm_up.clone(),
-        hooks,
-        triggers: options.triggers.clone(),
-        settle: settle.clone(),
-        created: now,
-    };
-    Ok(Prepared { plan, seen, warnings })
-}
-
-/// The functions among the checks that are not there. Who may invoke one may not be allowed to look
-/// whether it is there: that is told, and nothing is refused for it.
-async fn missing_hooks(
-    targets: &[&Target],
-    options: &Options,
-    services: &Services,
-    warnings: &mut Vec<String>,
-) -> Vec<Refusal> {
-    let checks = targets.iter().flat_map(|target| &target.hooks).chain(&options.hooks);
-    let names: BTreeSet<&str> = checks
-        .filter_map(|(_, check)| match check {
-            HookKind::Function { name } => Some(name.as_str()),
-            HookKind::Command { .. } | HookKind::Events { .. } => None,
-        })
-        .collect();
-    let mut missing = Vec::new();
-    for name in names {
-        let (function, qualifier) = hook::qualified(name);
-        match services.lambda.configuration(function, qualifier).await {
-            Ok(Some(_)) => {}
-            Ok(None) => missing.push(Refusal::NoHook { name: name.to_owned() }),
-            Err(error) => warnings.push(format!("whether function {name} is there cannot be told: {error}")),
-        }
-    }
-    missing
-}
-
-async fn prepare_alias(
-    target: &Target,
-    options: &Options,
-    now: Time,
-    services: &Services,
-    warnings: &mut Vec<String>,
-) -> Result<PreparedAlias, Error> {
-    let Target { id, new, strategy, .. } = target;
-    let driver = services.driver(id);
-    let no_alias = || Error::NoAlias { function: id.function.clone(), alias: id.alias.clone() };
-    let seen = driver.read().await?.ok_or_else(no_alias)?;
-    let old: Version = seen.content.version.parse().map_err(|_| {
-        Error::Refused(vec![Refusal::NotPublished { alias: id.to_string(), version: seen.content.version.clone() }])
-    })?;
-    let (facts, baseline) = tokio::join!(
-        driver.facts(seen.content.clone(), old, *new),
-        evidence::baseline(
-            &services.cloudwatch,
-            &id.function,
-            &id.alias,
-            old,
-            analysis::extras(&options.metrics, &options.limits),
-            now
-        ),
-    );
-    let (facts, unknown) = facts?;
-    warnings.extend(unknown);
-    // Who goes on blind later goes on blind now; everybody else finds out before anything is touched.
-    let baseline = match baseline {
-        Err(error) if options.on_outage == OnOutage::Continue => {
-            warnings.push(blind(&error));
-            Baseline { phi: 1.0, ..Baseline::default() }
-        }
-        other => other?,
-    };
-    let all_at_once = strategy.steps().is_empty();
-    let refusals = refusal::refusals(id, old, *new, all_at_once, &facts);
-    if !refusals.is_empty() {
-        return Err(Error::Refused(refusals));
-    }
-    let of_new = facts.new.unwrap_or_default();
-    let timeout_s = facts.old.map_or(0, |old| old.timeout_s).max(of_new.timeout_s);
-    let plan = AliasPlan {
-        id: id.clone(),
-        old,
-        new: *new,
-        new_code_sha256: Some(of_new.code_sha256).filter(|hash| !hash.is_empty()),
-        strategy: strategy.clone(),
-        criteria: Criteria {
-            limits: options.limits.clone(),
-            metrics: options.metrics.clone(),
-            ..Criteria::new(Defaults::ALPHA, baseline, timeout_s)
-        },
-    };
-    Ok(PreparedAlias { plan, seen })
-}
-
-fn blind(error: &aws::Error) -> String {
-    format!("going on without metrics or alarms: {error}")
-}
-
-/// Looks at the alarms before a stack is updated: the warnings, where none refuses. Those `of_template`
-/// may come with the update itself, and stop CodeDeploy's deployment whatever samara ignores.
-///
-/// # Errors
-/// One fires, is not there, or cannot be read.
-pub async fn check_alarms(
-    services: &Services,
-    options: &Options,
-    of_template: &[String],
-    engine: Engine,
-) -> Result<Vec<String>, Error> {
-    let mut warnings = Vec::new();
-    let readings = match evidence::read_alarms(&services.cloudwatch, &options.alarms).await {
-        Err(error) if options.on_outage == OnOutage::Continue => return Ok(vec![blind(&error)]),
-        other => other?,
-    };
-    let refusals = refusals_of_alarms(&readings, &options.ignored_alarms, of_template, engine, &mut warnings);
-    if refusals.is_empty() { Ok(warnings) } else { Err(Error::Refused(refusals)) }
-}
-
-fn refusals_of_alarms(
-    readings: &[AlarmReading],
-    ignored: &[String],
-    of_template: &[String],
-    engine: Engine,
-    warnings: &mut Vec<String>,
-) -> Vec<Refusal> {
-    let mut refusals = alarm_refusals(readings, ignored, warnings);
-    refusals.retain(|refusal| !matches!(refusal, Refusal::NoAlarm { name } if of_template.contains(name)));
-    let stubborn = readings.iter().filter(|reading| {
-        let name = &reading.name;
-        reading.state == AlarmState::Alarm && ignored.contains(name) && of_template.contains(name)
-    });
-    if engine == Engine::CodeDeploy {
-        refusals.extend(stubborn.map(|reading| Refusal::AlarmStopsCodeDeploy { name: reading.name.clone() }));
-    }
-    refusals
-}
-
-fn alarm_refusals(readings: &[AlarmReading], ignored: &[String], warnings: &mut Vec<String>) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for reading in readings {
-        let name = reading.name.clone();
-        match reading.state {
-            AlarmState::Ok => {}
-            AlarmState::Alarm if ignored.contains(&name) => {}
-            AlarmState::Alarm => refusals.push(Refusal::AlarmFires { name, reason: reading.reason.clone() }),
-            AlarmState::Missing => refusals.push(Refusal::NoAlarm { name }),
-            AlarmState::InsufficientData => {
-                warnings.push(format!("alarm {name} has insufficient data: it is not in ALARM, and not OK either"));
-            }
-        }
-    }
-    refusals
 }
 
 /// Refuses where an alias has a rollout already. Changes nothing.

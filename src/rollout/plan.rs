@@ -9,7 +9,6 @@ use super::analysis::{ALPHA, Criteria, METRIC_DELAY};
 use super::content::Content;
 use super::names::{AliasId, Time, Version, Weight, show_duration};
 use super::strategy::{Step, Strategy};
-use super::trigger::Trigger;
 
 /// What happens when the new version gets too few requests to be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -130,6 +129,20 @@ impl std::fmt::Display for Hook {
             HookKind::Events { folder } => write!(f, "the events in {}", folder.display()),
         }
     }
+}
+
+/// A topic, and what it wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Of which alias.
+    #[serde(flatten)]
+    pub id: AliasId,
+    /// `TriggerName`.
+    pub name: String,
+    /// `TriggerTargetArn`.
+    pub topic: String,
+    /// `TriggerEvents`, such as `DeploymentFailure`.
+    pub events: Vec<String>,
 }
 
 /// One alias that moves.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hint::closest;
 use super::names::{NotA, Weight, parse_duration, show_duration};
+use crate::hint::closest;
 
 /// A strategy as it is written in a template or on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -75,23 +75,3 @@ fn a_finished_journal_is_moved_away_by_whoever_comes_first_and_hinders_nobody() 
         .unwrap();
     }
 }
-
-#[test]
-fn race_16_before_a_stack_is_updated_only_what_fires_or_nobody_makes_refuses() {
-    let reading = |name: &str, state| AlarmReading { name: name.to_owned(), state, reason: String::new() };
-    let readings = [
-        reading("fires", AlarmState::Alarm),
-        reading("ignored", AlarmState::Alarm),
-        reading("of-the-template", AlarmState::Missing),
-        reading("of-a-flag", AlarmState::Missing),
-    ];
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let of_template = names(&["of-the-template", "ignored"]);
-    let found = |engine| refusals_of_alarms(&readings, &names(&["ignored"]), &of_template, engine, &mut Vec::new());
-    let fires = Refusal::AlarmFires { name: "fires".to_owned(), reason: String::new() };
-    let none = Refusal::NoAlarm { name: "of-a-flag".to_owned() };
-    assert_eq!(found(Engine::Alias), [fires.clone(), none.clone()]);
-    // CodeDeploy knows nothing of what samara ignores.
-    let stubborn = Refusal::AlarmStopsCodeDeploy { name: "ignored".to_owned() };
-    assert_eq!(found(Engine::CodeDeploy), [fires, none, stubborn]);
-}

@@ -1,27 +1,11 @@
 //! `TriggerConfigurations` of a deployment preference: topics that hear of a rollout in CodeDeploy's
 //! words, also where samara moves the traffic. Pure: what is said of which happening.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::names::AliasId;
 use super::plan::Plan;
 use super::state::{Happening, Why};
 use super::verdict::why_words;
-
-/// A topic, and what it wants to hear of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trigger {
-    /// Of which alias.
-    #[serde(flatten)]
-    pub id: AliasId,
-    /// `TriggerName`.
-    pub name: String,
-    /// `TriggerTargetArn`.
-    pub topic: String,
-    /// `TriggerEvents`, such as `DeploymentFailure`.
-    pub events: Vec<String>,
-}
 
 /// What a topic is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +75,7 @@ pub fn notices(plan: &Plan, what: &Happening, region: &str, account: &str) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rollout::plan::Trigger;
     use crate::rollout::plan::tests::plan;
 
     #[test]

@@ -107,7 +107,8 @@ impl FromStr for StrategyArg {
             None => text.parse().map(Self::Own),
             Some(name) if is_configuration(name) => Ok(Self::Configuration(name.to_owned())),
             Some(_) => {
-                let expected = format!("the name of a deployment configuration (1 to {LONGEST_CONFIGURATION} characters)");
+                let expected =
+                    format!("the name of a deployment configuration (1 to {LONGEST_CONFIGURATION} characters)");
                 Err(NotA::new(text, expected, "codedeploy:Linear5PercentEvery3Minutes"))
             }
         }

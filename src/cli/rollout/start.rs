@@ -93,7 +93,10 @@ async fn last_deploy(context: &Context, target: &Target) -> Result<Option<Plan>,
     if let Some(record) = &found {
         let when = show::when(record.started);
         let terminal = &context.terminal;
-        terminal.status("Following", format_args!("the deploy of {when}: its strategy unless another is given, its alarms and hooks"));
+        terminal.status(
+            "Following",
+            format_args!("the deploy of {when}: its strategy unless another is given, its alarms and hooks"),
+        );
     }
     Ok(found.map(|record| record.state.plan))
 }

@@ -6,6 +6,7 @@
 //! driver that dies loses only [`Live`]: whoever loads the rest reads the aliases and goes on.
 
 mod alias;
+mod answers;
 mod drive;
 mod event;
 mod mutation;

@@ -23,11 +23,8 @@ async fn provision(context: &Context, arn: &str, old: Option<&Properties>, new: 
     const PROPERTY: &str = "ProvisionedConcurrencyConfig";
     const FIELD: &str = "ProvisionedConcurrentExecutions";
     let (function, qualifier) = qualified(arn);
-    let path = format!(
-        "/2019-09-30/functions/{}/provisioned-concurrency?Qualifier={}",
-        escaped(function),
-        escaped(qualifier)
-    );
+    let path =
+        format!("/2019-09-30/functions/{}/provisioned-concurrency?Qualifier={}", escaped(function), escaped(qualifier));
     let before = old.and_then(|old| old.get(PROPERTY));
     let Some(wanted) = new.get(PROPERTY) else {
         if before.is_some() {
