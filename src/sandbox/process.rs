@@ -15,11 +15,11 @@ use super::server::{self, Options, Server};
 use super::{ACCOUNT, Error, REGION};
 
 /// How long a sandbox may take until it listens.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long one may take to end: open requests have [`server`]'s grace, functions theirs.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(45);
 /// How long an answer to "who are you" may take on a busy machine.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(25);
 /// A sandbox that nobody uses ends after this time.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(30 * 60);

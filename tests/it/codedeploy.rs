@@ -299,7 +299,7 @@ fn race_23_an_alias_with_provisioned_concurrency_is_moved_by_codedeploy() {
     let _ = world.deploy(&["--engine", "alias"]).expect(1).says("--engine codedeploy moves it");
     let good = world.under_traffic(|| world.deploy(&["--no-bake"])).expect(0).says("CodeDeploy moves it by d-");
     let _ = good.prints("serves version 2 to everybody");
-    assert_eq!((world.alias(), provisioned()), (whole("2"), ready.clone()));
+    assert_eq!((world.alias(), provisioned()), (whole("2"), ready));
 
     write(BAD);
     let bad = world.under_traffic(|| world.deploy(&["--no-bake"])).expect(4);

@@ -340,7 +340,7 @@ fn race_16_an_alarm_that_fires_already_refuses_a_start_unless_it_is_ignored_by_n
     let began = Instant::now();
     let mut args = vec!["plan", "--to-version", "2", "--alarm", "broken"];
     while world.run(&args).status != Some(1) {
-        assert!(began.elapsed() < Duration::from_secs(30), "the alarm never fires");
+        assert!(began.elapsed() < Duration::from_secs(180), "the alarm never fires");
         std::thread::sleep(Duration::from_millis(100));
     }
     let refused = world.run(&args).expect(1).says("alarm broken is in ALARM already");

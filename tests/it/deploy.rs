@@ -92,7 +92,7 @@ fn talk(samara: crate::support::samara::Samara, answers: &[(&str, &str)]) -> Str
     let mut command = samara.into_command();
     command.env("TERM", "xterm");
     let mut session = expectrl::Session::spawn(command).expect("the binary starts");
-    session.set_expect_timeout(Some(std::time::Duration::from_secs(30)));
+    session.set_expect_timeout(Some(std::time::Duration::from_secs(180)));
     for (prompt, answer) in answers {
         if let Err(error) = session.expect(prompt) {
             panic!("waiting for {prompt:?}: {error}");

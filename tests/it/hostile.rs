@@ -436,14 +436,14 @@ mod killed {
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(180);
         while !alive(&place_text).iter().any(|name| name.trim() == "bootstrap") {
             assert!(Instant::now() < until, "no function was started");
             std::thread::sleep(Duration::from_millis(50));
         }
         Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
         let status = child.wait().expect("it ends");
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         while !alive(&place_text).is_empty() {
             assert!(Instant::now() < until, "{signal} left {:?} behind", alive(&place_text));
             std::thread::sleep(Duration::from_millis(50));

@@ -177,7 +177,7 @@ fn on_a_terminal_it_asks_for_what_is_missing() {
     let project = Project::new();
     let command = project.samara(["init"]).env("TERM", "xterm").into_command();
     let mut session = expectrl::Session::spawn(command).expect("a terminal");
-    session.set_expect_timeout(Some(Duration::from_secs(20)));
+    session.set_expect_timeout(Some(Duration::from_secs(180)));
     session.expect("Template").expect("the first question");
     // Down once: the second template.
     session.send("\x1b[B").expect("a key");

@@ -336,7 +336,7 @@ async fn errors_timeouts_and_crashes_come_back_as_on_aws() {
     // Two more attempts, one and two minutes later by the sandbox's clock.
     let begin = Instant::now();
     while bench.log("/aws/lambda/f").await.matches("START").count() < 9 {
-        assert!(begin.elapsed() < Duration::from_secs(30), "{}", bench.log("/aws/lambda/f").await);
+        assert!(begin.elapsed() < Duration::from_secs(180), "{}", bench.log("/aws/lambda/f").await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bench.server.stop().await.unwrap();
@@ -597,7 +597,7 @@ fn no_process_survives_a_sandbox_that_is_killed() {
     child.wait().unwrap();
     let begin = Instant::now();
     while pids.iter().any(alive) {
-        assert!(begin.elapsed() < Duration::from_secs(10), "the function or what it started lives on: {pids:?}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "the function or what it started lives on: {pids:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -185,7 +185,7 @@ fn nothing_is_left_in_the_account_when_asking_fails_or_is_interrupted() {
         let (holding, telling) = before(address.clone(), Result::NeverComes);
         let mut command = asking(&holding).into_command();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        telling.recv_timeout(Duration::from_secs(60)).unwrap();
+        telling.recv_timeout(Duration::from_secs(180)).unwrap();
         assert_eq!(stacks(url, region).len(), 1);
         let process = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         rustix::process::kill_process(process, signal).unwrap();
