@@ -16,6 +16,10 @@ use crate::support::shared;
 
 /// Stacks that are under way beside each other.
 const BESIDE: usize = 4;
+/// A sandbox writes all that it remembers before it answers: with few stacks that is little.
+const IN_A_SANDBOX: usize = 60;
+/// Sandboxes beside each other.
+const SANDBOXES: usize = 2;
 /// A stack that is not at rest by then hangs.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -187,9 +191,33 @@ async fn deploy(client: &Client, case: &Case) -> End {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn published_cases_are_deployed_as_the_transform_gives_them() {
-    let Some(cases) = cases() else { return };
+/// How often each end was reached.
+#[derive(Default)]
+struct Ends {
+    deployed: usize,
+    /// With types or properties that the sandbox does not know.
+    unknown: usize,
+    /// With what no account has.
+    impossible: usize,
+    failed: BTreeMap<String, String>,
+}
+
+impl Ends {
+    fn add(&mut self, name: String, end: End) {
+        match end {
+            End::Deployed => self.deployed += 1,
+            End::Unknown => self.unknown += 1,
+            End::Failed(reason) if reason.to_lowercase().contains("the sandbox") => self.unknown += 1,
+            End::Failed(reason) if IN_NO_ACCOUNT.iter().any(|one| reason.contains(one)) => self.impossible += 1,
+            End::Failed(reason) => {
+                self.failed.insert(name, reason);
+            }
+        }
+    }
+}
+
+/// Deploys cases into a sandbox of their own.
+async fn try_all(cases: Vec<Case>) -> Vec<(String, End)> {
     let dir = tempfile::tempdir().unwrap();
     let server = server::start(Options { dir: dir.path().to_owned(), port: 0, speed: 2000.0 }).await.unwrap();
     let url = server.endpoint_url();
@@ -217,8 +245,7 @@ async fn published_cases_are_deployed_as_the_transform_gives_them() {
     for (bucket, key) in &wanted {
         let _ = s3.put_object().bucket(bucket).key(key).body(archive.clone().into()).send().await;
     }
-
-    let (mut deployed, mut unknown, mut impossible, mut failed) = (0, 0, 0, BTreeMap::new());
+    let mut ends = Vec::new();
     let mut rest = cases.into_iter();
     let mut under_way = tokio::task::JoinSet::new();
     loop {
@@ -228,18 +255,26 @@ async fn published_cases_are_deployed_as_the_transform_gives_them() {
             under_way.spawn(async move { (case.name.clone(), deploy(&client, &case).await) });
         }
         let Some(ended) = under_way.join_next().await else { break };
-        let (name, end) = ended.unwrap();
-        match end {
-            End::Deployed => deployed += 1,
-            End::Unknown => unknown += 1,
-            End::Failed(reason) if reason.to_lowercase().contains("the sandbox") => unknown += 1,
-            End::Failed(reason) if IN_NO_ACCOUNT.iter().any(|one| reason.contains(one)) => impossible += 1,
-            End::Failed(reason) => {
-                failed.insert(name, reason);
-            }
-        }
+        ends.push(ended.unwrap());
     }
     server.stop().await.unwrap();
+    ends
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_cases_are_deployed_as_the_transform_gives_them() {
+    let Some(mut rest) = cases() else { return };
+    let mut ends = Ends::default();
+    let mut sandboxes = tokio::task::JoinSet::new();
+    loop {
+        while sandboxes.len() < SANDBOXES && !rest.is_empty() {
+            let some = rest.split_off(rest.len().saturating_sub(IN_A_SANDBOX));
+            sandboxes.spawn(try_all(some));
+        }
+        let Some(ended) = sandboxes.join_next().await else { break };
+        ended.unwrap().into_iter().for_each(|(name, end)| ends.add(name, end));
+    }
+    let Ends { deployed, unknown, impossible, failed } = ends;
     let list: Vec<String> = failed.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
     println!(
         "{deployed} deployed, {unknown} with types or properties that the sandbox does not know, {impossible} that ask \
