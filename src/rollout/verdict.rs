@@ -369,10 +369,13 @@ pub fn standing_words(standing: &Standing) -> String {
 pub fn happening_words(what: &Happening, plan: &Plan) -> String {
     let of = |alias: &usize, text: &str| of_alias(plan, *alias, text);
     match what {
-        Happening::Began => {
-            let told = plan.aliases.iter().map(|alias| format!("version {} to {}", alias.old, alias.new));
-            format!("{} begins", told.collect::<Vec<_>>().join(", "))
-        }
+        Happening::Began => match plan.aliases.as_slice() {
+            [alias] => format!("version {} to {} begins", alias.old, alias.new),
+            several => {
+                let told = several.iter().map(|alias| format!("{} version {} to {}", alias.id, alias.old, alias.new));
+                format!("{} begin together", told.collect::<Vec<_>>().join(", "))
+            }
+        },
         Happening::TookOver { to } => match to {
             Purpose::Resume => "this process carries it on".to_owned(),
             Purpose::Promote => "this process carries it on to the next step".to_owned(),
@@ -429,7 +432,10 @@ pub fn happening_words(what: &Happening, plan: &Plan) -> String {
         }
         Happening::Conflict { alias, found: None } => of(alias, "the alias is gone"),
         Happening::RolledBack => format!("back on {}", versions(plan, |alias| alias.old)),
-        Happening::Succeeded => format!("{} serves everybody", versions(plan, |alias| alias.new)),
+        Happening::Succeeded => {
+            let serve = if plan.aliases.len() == 1 { "serves" } else { "serve" };
+            format!("{} {serve} everybody", versions(plan, |alias| alias.new))
+        }
     }
 }
 

@@ -332,7 +332,13 @@ fn race_13_functions_that_codedeploy_moves_go_back_together() {
     // A new stack with hooks takes CodeDeploy by itself.
     let _ = world.deploy(&[]).expect(0);
     write("def handler(event, context): return 'better'\n");
-    let _ = world.deploy(&[]).expect(4).says("HOOK_EXECUTION_FAILURE");
+    let bad = world.deploy(&[]).expect(4).says("HOOK_EXECUTION_FAILURE");
+    // Of two that are watched beside each other, each line says which one it is about.
+    for function in ["Fn", "Other"] {
+        let name = format!("{}:live", world.physical(function));
+        assert!(bad.stderr.contains(&format!(" {name}: CodeDeploy moves it by d-")), "{}", bad.stderr);
+        let _ = world.rollout(&["status"]).expect(0).prints(&format!("{name} says version 1"));
+    }
     assert_eq!((world.alias(), world.alias_of("Other")), (whole("1"), whole("1")));
     assert_eq!(world.status(), "UPDATE_ROLLBACK_COMPLETE");
     // The other one would have taken an hour and a half.

@@ -194,13 +194,11 @@ impl Steps<'_> {
         });
         let executed = execute.await;
         done.store(true, Ordering::Release);
-        let mut verdicts: Vec<Verdict> = Vec::new();
-        while let Some(watch) = watches.join_next().await {
-            let verdict = watch.map_err(|error| Error::from(rollout::Error::Lost(error.to_string())))??;
-            verdicts.extend(verdict);
-        }
+        // One that cannot go on is told of when all the others have come to their ends.
+        let watched = watches.join_all().await;
         forward.abort();
-        self.judge(executed, &verdicts)
+        let verdicts: Vec<Option<Verdict>> = watched.into_iter().collect::<Result<_, Error>>()?;
+        self.judge(executed, &verdicts.into_iter().flatten().collect::<Vec<_>>())
     }
 
     fn judge(&self, executed: Result<Stack, Error>, verdicts: &[Verdict]) -> Result<Watched, Error> {
@@ -284,7 +282,7 @@ impl Watching {
         let Some((deployment, plan)) = self.find(updated).await? else { return Ok(None) };
         let Self { aws, stack, before, services, .. } = self;
         let deploying = Deploying { id: deployment, stack };
-        let audience = Audience::new(context, &aws, tell, &plan, Lines::Json);
+        let audience = Audience::new(context, &aws, tell, &plan, Lines::Json).beside_others(!others.is_empty());
         let sink = |progress: Progress| {
             if let Progress::Happened(Entry { what: Happening::Decided { .. }, .. }) = &progress {
                 for other in others {

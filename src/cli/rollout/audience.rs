@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -126,17 +127,25 @@ pub(crate) enum Lines {
     Json,
 }
 
+/// A line like the one before says only that it still looks; some runners end what says nothing for ten
+/// minutes.
+const AGAIN_AFTER: Duration = Duration::from_secs(300);
+
 /// Who hears of one rollout.
 pub(crate) struct Audience {
     terminal: Terminal,
     lines: Lines,
     plan: Plan,
+    /// Whether lines of other rollouts stand among those of this one.
+    beside_others: bool,
     report: Option<PathBuf>,
     notifier: Option<Notifier>,
     topics: Option<Topics>,
     github: Option<GitHub>,
     /// Where the evidence stood at each look.
     evidence: Mutex<Vec<(Time, usize, f64)>>,
+    /// What was told of the last look, where nothing has happened since.
+    last_look: Mutex<Option<(Time, (usize, String))>>,
 }
 
 /// What GitHub Actions gives to a step.
@@ -163,12 +172,20 @@ impl Audience {
             terminal,
             lines: if terminal.is_json() { lines } else { Lines::People },
             plan: plan.clone(),
+            beside_others: false,
             report: args.report.as_deref().map(|path| place(&context.cwd.join(path))),
             notifier: args.notify.clone().map(|command| Notifier::new(terminal, command)),
             topics: Topics::of(terminal, aws, plan),
             github,
             evidence: Mutex::default(),
+            last_look: Mutex::default(),
         }
+    }
+
+    /// Other rollouts are told of on the same terminal: each line says which one it is about.
+    pub(crate) fn beside_others(mut self, beside_others: bool) -> Self {
+        self.beside_others = beside_others;
+        self
     }
 
     /// Something happened.
@@ -182,7 +199,8 @@ impl Audience {
             (true, false) => self.terminal.line(""),
         }
         match self.lines {
-            Lines::People => show::progress(self.terminal, &self.plan, progress),
+            Lines::People if self.is_said_already(progress) => {}
+            Lines::People => show::progress(self.terminal, &self.plan, self.beside_others, progress),
             Lines::Json => {
                 if let Some(line) = show::progress_json(&self.plan, progress) {
                     self.terminal.json(&line);
@@ -196,6 +214,24 @@ impl Audience {
         if let (Some(topics), Progress::Happened(entry)) = (&self.topics, progress) {
             topics.tell(&entry.what);
         }
+    }
+
+    /// A look that found what the one before has found is told again only so often.
+    fn is_said_already(&self, progress: &Progress) -> bool {
+        let mut last = self.last_look.lock().unwrap_or_else(PoisonError::into_inner);
+        let Progress::Looked { at, alias, standing, .. } = progress else {
+            *last = None;
+            return false;
+        };
+        let now = (*alias, standing.words());
+        if let Some((since, said)) = &*last
+            && *said == now
+            && at.since(*since) < AGAIN_AFTER
+        {
+            return true;
+        }
+        *last = Some((*at, now));
+        false
     }
 
     fn keep(&self, progress: &Progress) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::audience;
-use super::target::{Target, TargetArgs};
+use super::target::{Target, TargetArgs, only};
 use super::watch;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
@@ -17,6 +17,8 @@ use crate::ui::rollout::status::{self as draw, InStack};
 use crate::ui::sanitize::sanitize;
 
 /// Show the alias, the rollout under way and the last ones
+///
+/// Of a stack with several aliases and no rollout under way each is shown, in JSON an object a line.
 ///
 /// With --timeout it waits until the rollout is over, or waits for a person, and ends with its exit
 /// status: that of the last one when none is under way.
@@ -46,7 +48,24 @@ const SHOWN: usize = 5;
 /// Runs it.
 pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "status")?;
-    let target = args.target.resolve(context, &section).await?;
+    let targets = args.target.resolve_all(context, &section).await?;
+    if let Some(timeout) = args.timeout {
+        return show(context, &only(targets)?, Some(timeout)).await;
+    }
+    let mut status = Status::Done;
+    for (index, target) in targets.iter().enumerate() {
+        if index > 0 && !context.terminal.is_json() {
+            context.terminal.data("");
+        }
+        let of_alias = show(context, target, None).await?;
+        // The first that is not as it should be.
+        status = if status == Status::Done { of_alias } else { status };
+    }
+    Ok(status)
+}
+
+/// Shows one alias.
+async fn show(context: &Context, target: &Target, timeout: Option<Duration>) -> Result<Status, Error> {
     // Where the alias sends traffic is told even when the journal cannot be reached.
     let unread = |error: &dyn std::error::Error| {
         let text = format!("what is under way cannot be told: {error}");
@@ -61,8 +80,8 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
             None
         }
     };
-    let ended = match (args.timeout, &services) {
-        (Some(timeout), Some(services)) => watch::end(&target, services, timeout).await?,
+    let ended = match (timeout, &services) {
+        (Some(timeout), Some(services)) => watch::end(target, services, timeout).await?,
         _ => None,
     };
     let known = match &services {
@@ -80,7 +99,7 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
         Some(report) => report,
         None => Report { alias: target.driver().read().await?, current: None, driver: None, history: Vec::new() },
     };
-    let stack = stack(&target, &report).await;
+    let stack = stack(target, &report).await;
     if let Some(text) = draw::shout(&target.id, &report) {
         audience::shout(context, &text);
     }
@@ -94,7 +113,7 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> Result<Status, E
     if !complete {
         return Ok(Status::Failed);
     }
-    Ok(ended.unwrap_or_else(|| status_of(&target, &report)))
+    Ok(ended.unwrap_or_else(|| status_of(target, &report)))
 }
 
 /// Best effort: the alias and its rollout are what was asked for.

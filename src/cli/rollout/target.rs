@@ -102,6 +102,12 @@ impl TargetArgs {
 
     /// Finds the alias: as it is named, or the only one of the stack.
     pub(super) async fn resolve(&self, context: &Context, section: &Section) -> Result<Target, Error> {
+        only(self.resolve_all(context, section).await?)
+    }
+
+    /// Finds the alias as it is named, or that of the only rollout under way in the stack, or else all of
+    /// the stack: one at least.
+    pub(super) async fn resolve_all(&self, context: &Context, section: &Section) -> Result<Vec<Target>, Error> {
         let named = self.over(section)?;
         let aws = context.aws(section.string("region")?, section.string("profile")?).await?;
         if let Some(function) = &named.function {
@@ -110,8 +116,8 @@ impl TargetArgs {
         let clock = Clock::of(aws.endpoint_url()).await;
         let Named { function, alias, stack, journal_bucket } = named;
         let function = function.map(|function| function.name);
-        let id = match (function, alias, &stack) {
-            (Some(function), Some(alias), _) => AliasId::new(function, alias),
+        let ids = match (function, alias, &stack) {
+            (Some(function), Some(alias), _) => vec![AliasId::new(function, alias)],
             (function, alias, Some(stack)) => {
                 let found = aliases_of(&aws, stack, function.as_ref(), alias.as_ref()).await;
                 if matches!(&found, Err(Error::Aws(error)) if !error.is_not_found()) {
@@ -125,11 +131,11 @@ impl TargetArgs {
                     several => under_way(&aws, several, journal_bucket.as_deref()).await,
                 };
                 match under_way {
-                    Some(id) => id,
+                    Some(id) => vec![id],
                     None if found.is_empty() => {
                         return Err(none(stack, &aliases_of(&aws, stack, None, None).await?));
                     }
-                    None => only(stack, found)?,
+                    None => found,
                 }
             }
             (_, _, None) => {
@@ -145,7 +151,14 @@ impl TargetArgs {
             place.extend(["--journal-bucket".to_owned(), bucket.clone()]);
         }
         paste_also(CommandLine::quoted(&place));
-        Ok(Target { aws, id, clock, stack, journal_bucket })
+        let of = |id| Target {
+            aws: aws.clone(),
+            id,
+            clock: clock.clone(),
+            stack: stack.clone(),
+            journal_bucket: journal_bucket.clone(),
+        };
+        Ok(ids.into_iter().map(of).collect())
     }
 }
 
@@ -219,12 +232,12 @@ fn none(stack: &str, all: &[AliasId]) -> Error {
 }
 
 /// The only alias.
-fn only(stack: &str, mut found: Vec<AliasId>) -> Result<AliasId, Error> {
+pub(super) fn only(mut found: Vec<Target>) -> Result<Target, Error> {
     match (found.pop(), found.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(none(stack, &[])),
-        (Some(last), false) => {
-            let names: Vec<String> = found.iter().chain([&last]).map(AliasId::flags).collect();
+        (last, _) => {
+            let stack = last.as_ref().and_then(|target| target.stack.clone()).unwrap_or_default();
+            let names: Vec<String> = found.iter().chain(&last).map(|target| target.id.flags()).collect();
             Err(Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | "))))
         }
     }

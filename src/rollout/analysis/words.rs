@@ -32,7 +32,7 @@ impl Standing {
     /// Where the evidence stands, in a line, with what it would have noticed.
     pub fn words(&self) -> String {
         if self.minutes == 0 {
-            return "no minute is complete yet".to_owned();
+            return "no complete minute with requests yet".to_owned();
         }
         let mut line =
             format!("errors: new {}, old {}; {}", share(self.new), share(self.old), against(self.evidence, self.bound));

@@ -27,6 +27,7 @@ pub fn lines(id: &AliasId, records: &[Record]) -> Vec<String> {
         }
         let others = match record.state.plan.aliases.len() {
             0 | 1 => String::new(),
+            2 => ", with one other".to_owned(),
             several => format!(", with {} others", several - 1),
         };
         let took = Duration::from_secs(ended(record).since(record.started).as_secs());

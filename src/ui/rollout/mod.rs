@@ -19,7 +19,8 @@ use crate::ui::terminal::Terminal;
 pub const SCHEMA: u32 = 1;
 
 /// Shows progress. The plan is needed to tell what happened in words.
-pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
+pub fn progress(terminal: Terminal, plan: &Plan, beside_others: bool, progress: &Progress) {
+    let name = plan.first().filter(|_| beside_others).map(|alias| format!("{}: ", alias.id)).unwrap_or_default();
     match progress {
         Progress::Planned(plan) => {
             for line in plan.describe() {
@@ -40,15 +41,15 @@ pub fn progress(terminal: Terminal, plan: &Plan, progress: &Progress) {
                 Happening::Running { .. } => "Checking",
                 _ => "Rollout",
             };
-            terminal.status(verb, format_args!("{} {}", entry.at.clock(), happening_words(&entry.what, plan)));
+            terminal.status(verb, format_args!("{} {name}{}", entry.at.clock(), happening_words(&entry.what, plan)));
         }
         Progress::Looked { at, phase, alias, standing } => {
             let at_100 = matches!(phase, Phase::Baking { .. });
             let where_ = if at_100 { "100% " } else { "" };
             let told = of_alias(plan, *alias, &standing_words(standing));
-            terminal.status("Watching", format_args!("{} {where_}{told}", at.clock()));
+            terminal.status("Watching", format_args!("{} {where_}{name}{told}", at.clock()));
         }
-        Progress::Trouble { at, text } => terminal.warn(format_args!("{} {text}", at.clock())),
+        Progress::Trouble { at, text } => terminal.warn(format_args!("{} {name}{text}", at.clock())),
         Progress::Waiting(text) => terminal.status("Waiting", text),
     }
 }
