@@ -35,6 +35,13 @@ pub struct Record {
     pub state: State,
 }
 
+impl Record {
+    /// When the last thing happened that it tells of.
+    pub fn ended(&self) -> Time {
+        self.state.entries.back().map_or(self.started, |entry| entry.at)
+    }
+}
+
 /// Who drives a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {

@@ -39,8 +39,9 @@ use tokio::sync::mpsc;
 use analysis::{Limit, Metric};
 use content::{Content, Seen};
 use driver::alias::by_hand;
+use journal::Record;
 use names::{AliasId, Time, Version};
-use plan::{Defaults, HookKind, HookTime, OnNoData, OnOutage, SettlePlan, Trigger, WarmUp};
+use plan::{AliasPlan, Defaults, HookKind, HookTime, OnNoData, OnOutage, SettlePlan, Trigger, WarmUp};
 use run::{Progress, Services, Signal, Sink, Verdict};
 use state::{Phase, Purpose, State, Stop, What};
 use store::Found;
@@ -277,7 +278,7 @@ pub struct Report {
     /// Who drives it.
     pub driver: Option<String>,
     /// Finished ones, the newest first.
-    pub history: Vec<journal::Record>,
+    pub history: Vec<Record>,
 }
 
 /// Reads alias, journal and history. Changes nothing.
@@ -348,12 +349,30 @@ pub async fn point_to(
 
 /// The version that served before the last rollout, from the journal's history: only where what
 /// serves now is what that rollout brought.
-pub fn served_before(history: &[journal::Record], id: &AliasId, current: &Content) -> Option<Version> {
+pub fn served_before(history: &[Record], id: &AliasId, current: &Content) -> Option<Version> {
+    let plan = last_served(history, id)?;
+    (*current == plan.after()).then_some(plan.old)
+}
+
+/// What the last rollout that brought an alias to a new version had planned for it.
+pub fn last_served<'a>(history: &'a [Record], id: &AliasId) -> Option<&'a AliasPlan> {
+    Some(last(history)?.state.plan.of(id)?.1)
+}
+
+fn last(history: &[Record]) -> Option<&Record> {
     // One whose stack was not settled, and which a later deploy replaced, served as well.
     let served = |phase: &Phase| matches!(phase, Phase::Succeeded | Phase::SettleFailed { .. });
-    let last = history.iter().find(|record| served(&record.state.phase))?;
-    let (_, plan) = last.state.plan.of(id)?;
-    (*current == plan.after()).then_some(plan.old)
+    history.iter().find(|record| served(&record.state.phase))
+}
+
+/// Of a stack's aliases with their histories those that its last rollout moved. With CodeDeploy each
+/// alias has a journal of its own: a stack has one update at a time, so those that overlap are one.
+pub fn moved_last(histories: &[(AliasId, Vec<Record>)]) -> Vec<AliasId> {
+    let lasts: Vec<(&AliasId, &Record)> =
+        histories.iter().filter_map(|(id, history)| Some((id, last(history)?))).collect();
+    let Some((_, newest)) = lasts.iter().max_by_key(|(_, record)| record.started) else { return Vec::new() };
+    let overlaps = |record: &Record| record.started <= newest.ended() && newest.started <= record.ended();
+    lasts.iter().filter(|(_, record)| overlaps(record)).map(|(id, _)| (*id).clone()).collect()
 }
 
 #[cfg(test)]

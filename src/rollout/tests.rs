@@ -75,3 +75,33 @@ fn a_finished_journal_is_moved_away_by_whoever_comes_first_and_hinders_nobody() 
         .unwrap();
     }
 }
+
+#[test]
+fn what_a_stacks_last_rollout_moved_is_what_overlaps_with_the_newest() {
+    let of = |function: &str| AliasId { function: function.parse().unwrap(), alias: "live".parse().unwrap() };
+    let record = |started: i64, ended: i64, phase: Phase| {
+        let mut state = State::new(plan::tests::plan("canary:10%:5m"), Vec::new());
+        state.phase = phase;
+        state.entries.push_back(state::Entry { at: Time(ended), what: state::Happening::Succeeded });
+        Record {
+            format: 1,
+            id: started.to_string(),
+            nonce: String::new(),
+            owner: None,
+            left_by: None,
+            started: Time(started),
+            state,
+        }
+    };
+    let back = || Phase::RolledBack { why: state::Why::ByHand, left: Vec::new() };
+    let histories = [
+        (of("newest"), vec![record(100, 200, Phase::Succeeded), record(10, 20, Phase::Succeeded)]),
+        (of("beside"), vec![record(90, 150, Phase::SettleFailed { reason: String::new() })]),
+        (of("before"), vec![record(10, 99, Phase::Succeeded)]),
+        // What was rolled back by itself has moved nothing that could be taken back.
+        (of("taken-back"), vec![record(120, 130, back()), record(10, 20, Phase::Succeeded)]),
+        (of("never"), Vec::new()),
+    ];
+    assert_eq!(moved_last(&histories), [of("newest"), of("beside")]);
+    assert!(moved_last(&histories[4..]).is_empty());
+}

@@ -229,6 +229,31 @@ fn functions_of_one_stack_step_together_and_go_back_together() {
     world.deploy(&args).run().expect(0).prints("serve versions ");
     assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), (whole("3"), whole("3")));
     of("Fn", &["status"]).expect(0).prints("no rollout is under way");
+
+    // One by one they are taken back by name, of the stack all that its last rollout moved.
+    of("Fn", &["rollback"]).expect(0).prints("is on version 1");
+    assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), (whole("1"), whole("3")));
+    let back = world.rollout(&["rollback"]).expect(0).says("Taking back what the last rollout moved: ");
+    let _ = back.prints("was on version 1 already").prints("is on version 1 (it was on version 3)");
+    assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), (whole("1"), whole("1")));
+    // What is back is back.
+    let again = world.rollout(&["rollback", "--output", "json"]).expect(0);
+    assert_eq!(again.stdout.lines().count(), 2, "{}", again.stdout);
+    // A version is one of one function's.
+    world.rollout(&["rollback", "--to-version", "1"]).expect(2).says("stack app has 2 aliases; add one of: ");
+
+    // The next deploy moves one of them: the other one is left where it is.
+    let alone = other.replace("CodeUri: src/", "CodeUri: other/");
+    world.project.write("other/bootstrap", format!("{SILENT}# other\n"));
+    world.silent(&alone, "three");
+    world.deploy(&[&args[..], &["--force"]].concat()).run().expect(0);
+    let before = (world.alias_of("Fn"), world.alias_of("Other"));
+    world.project.write("other/bootstrap", format!("{SILENT}# another\n"));
+    world.deploy(&args).run().expect(0);
+    assert_ne!(world.alias_of("Other"), before.1);
+    let alone = world.rollout(&["rollback", "--pin"]).expect(0);
+    assert!(!alone.stdout.contains(&world.function()), "{}", alone.stdout);
+    assert_eq!((world.alias_of("Fn"), world.alias_of("Other")), before);
 }
 
 /// Calls the alias all the time until it is told to stop; gives how often.

@@ -7,13 +7,8 @@ use serde_json::{Value, json};
 use super::{SCHEMA, when};
 use crate::rollout::follow::{is_by_hand, verdict};
 use crate::rollout::journal::Record;
-use crate::rollout::names::{AliasId, Time, show_duration};
+use crate::rollout::names::{AliasId, show_duration};
 use crate::rollout::verdict::{phase_words, standing_words};
-
-/// When the last thing happened that it tells of.
-fn ended(record: &Record) -> Time {
-    record.state.entries.back().map_or(record.started, |entry| entry.at)
-}
 
 /// One line a rollout, and one for its evidence.
 pub fn lines(id: &AliasId, records: &[Record]) -> Vec<String> {
@@ -30,7 +25,7 @@ pub fn lines(id: &AliasId, records: &[Record]) -> Vec<String> {
             2 => ", with one other".to_owned(),
             several => format!(", with {} others", several - 1),
         };
-        let took = Duration::from_secs(ended(record).since(record.started).as_secs());
+        let took = Duration::from_secs(record.ended().since(record.started).as_secs());
         lines.push(format!(
             "{at}  version {} to {} by {}{others}, in {}: {}",
             plan.old,
@@ -56,7 +51,7 @@ pub fn entry_json(id: &AliasId, record: &Record) -> Value {
     json!({
         "id": record.id,
         "started_ms": record.started,
-        "ended_ms": ended(record),
+        "ended_ms": record.ended(),
         "aliases": record.state.plan.ids(),
         "old_version": plan.map(|plan| plan.old),
         "new_version": plan.map(|plan| plan.new),

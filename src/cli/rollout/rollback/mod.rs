@@ -1,17 +1,19 @@
 //! `samara rollout rollback`: back to the version before, in one write of the alias.
 
+mod stack;
+
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
-use super::audience::{Audience, Lines, TellArgs};
-use super::signals;
-use super::target::{Target, TargetArgs};
 use crate::aws::cloudformation::StackResource;
 use crate::aws::lambda::Configuration;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
+use crate::cli::rollout::audience::{Audience, Lines, TellArgs};
+use crate::cli::rollout::signals;
+use crate::cli::rollout::target::{Target, TargetArgs, only};
 use crate::deploy::live::Live;
 use crate::deploy::{self};
 use crate::rollout::content::Content;
@@ -24,7 +26,8 @@ use crate::ui::rollout as show;
 
 /// Go back to the version that served before, in one write of the alias
 ///
-/// A rollout under way is taken back. With two versions on the alias, or with --to-version, this needs
+/// A rollout under way is taken back. Of a stack with several aliases everything goes back that the last
+/// rollout moved, as the journal's history has it. With two versions on the alias, or with --to-version, this needs
 /// Lambda alone: it works when S3, CloudWatch and CloudFormation are all down. Alarms are never asked.
 /// The stack's template still says the newer version afterwards: on a terminal it is offered to bring it
 /// in line, with --pin it is done, and the next deploy does it otherwise.
@@ -59,7 +62,12 @@ const LISTED: usize = 5;
 /// Runs it.
 pub(super) async fn run(context: &Context, args: RollbackArgs) -> Result<Status, Error> {
     let section = args.target.section(context, "rollback")?;
-    let target = args.target.resolve(context, &section).await?;
+    let targets = args.target.resolve_all(context, &section).await?;
+    if targets.len() > 1 && args.to_version.is_none() {
+        return stack::back(context, &targets, args.pin).await;
+    }
+    // Each function has versions of its own.
+    let target = only(targets)?;
     let journal = tokio::time::timeout(JOURNAL_PATIENCE, journal(context, &target)).await;
     let services = match journal {
         Ok(Ok(services)) => services,
@@ -130,30 +138,34 @@ async fn point_back(
     };
     let done = rollout::point_to(&driver, &target.id, seen, to).await?;
     tell(context, target, &done);
-    if let (Some(services), true) = (services, done.from != done.to) {
-        // It is done already, and S3 may take its time or not answer at all.
-        let noted = rollout::by_hand::record(services, &target.id, &done);
-        match tokio::time::timeout(JOURNAL_PATIENCE, noted).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                context.terminal.warn(format_args!("the journal's history lacks this rollback: {error}"));
-            }
-            Err(_) => context.terminal.warn("the journal's history lacks this rollback: S3 does not answer"),
-        }
-    }
     if done.from != done.to {
-        offer_pin(context, target, services, args.pin).await;
+        note(context, target, services, &done).await;
+        offer_pin(context, &[target], services, args.pin).await;
     }
     Ok(Status::Done)
 }
 
+/// Enters it into the history. It is done already, and S3 may take its time or not answer at all.
+async fn note(context: &Context, target: &Target, services: Option<&Services>, done: &RolledBack) {
+    let Some(services) = services else { return };
+    let noted = rollout::by_hand::record(services, &target.id, done);
+    match tokio::time::timeout(JOURNAL_PATIENCE, noted).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            context.terminal.warn(format_args!("the journal's history lacks this rollback: {error}"));
+        }
+        Err(_) => context.terminal.warn("the journal's history lacks this rollback: S3 does not answer"),
+    }
+}
+
 /// The stack's template still says the other version. Whatever comes of this, traffic is right.
-async fn offer_pin(context: &Context, target: &Target, services: Option<&Services>, yes: bool) {
+async fn offer_pin(context: &Context, targets: &[&Target], services: Option<&Services>, yes: bool) {
     if !yes && !context.may_ask() {
         return;
     }
-    let (Some(services), Some(stack)) = (services, stack_of(target, services).await) else { return };
-    match pin(context, target, services, &stack, yes).await {
+    let Some(first) = targets.first() else { return };
+    let (Some(services), Some(stack)) = (services, stack_of(first, services).await) else { return };
+    match pin(context, targets, services, &stack, yes).await {
         Ok(()) => {}
         Err(error) => context.terminal.warn(format_args!("stack {stack} was not brought in line: {error}")),
     }
@@ -168,28 +180,32 @@ async fn stack_of(target: &Target, services: Option<&Services>) -> Option<String
     history.iter().find_map(|record| Some(record.state.plan.settle.as_ref()?.stack.clone()))
 }
 
-async fn pin(context: &Context, target: &Target, services: &Services, stack: &str, yes: bool) -> Result<(), Error> {
+async fn pin(context: &Context, targets: &[&Target], services: &Services, stack: &str, yes: bool) -> Result<(), Error> {
     let terminal = context.terminal;
     let sink = |_: deploy::Event| {};
-    let Some(live) = Live::look(&target.aws, stack, PIN_PATIENCE, &sink).await? else { return Ok(()) };
+    let Some(aws) = targets.first().map(|target| &target.aws) else { return Ok(()) };
+    let Some(live) = Live::look(aws, stack, PIN_PATIENCE, &sink).await? else { return Ok(()) };
+    let is_meant = |arn: &str| targets.iter().any(|target| arn.ends_with(&format!(":function:{}", target.id)));
     let is_this = |resource: &&StackResource| {
-        resource.kind == "AWS::Lambda::Alias"
-            && resource.physical_id.as_deref().is_some_and(|arn| arn.ends_with(&format!(":function:{}", target.id)))
+        resource.kind == "AWS::Lambda::Alias" && resource.physical_id.as_deref().is_some_and(is_meant)
     };
     let ids: Vec<&str> = live.resources.iter().filter(is_this).map(|resource| resource.logical_id.as_str()).collect();
-    let differs = live.out_of_step(&target.aws, ids).await?;
-    let Some(one) = differs.first() else { return Ok(()) };
+    let differs = live.out_of_step(aws, ids).await?;
+    if differs.is_empty() {
+        return Ok(());
+    }
+    let versions: Vec<&str> = differs.iter().map(|one| one.alias.version.as_str()).collect();
+    let versions = format!("version{} {}", if versions.len() == 1 { "" } else { "s" }, versions.join(", "));
     if !yes {
-        terminal.warn(one.message());
-        let question =
-            format!("Bring the template of stack {stack} to version {}? No traffic moves", one.alias.version);
+        differs.iter().for_each(|one| terminal.warn(one.message()));
+        let question = format!("Bring the template of stack {stack} to {versions}? No traffic moves");
         let answer = prompt::confirm(terminal, &question, true);
         if !answer.map_err(|error| Error::Usage(error.to_string()))? {
             return Ok(());
         }
     }
-    terminal.status("Pinning", format_args!("stack {stack} to version {}", one.alias.version));
-    deploy::pin::pin(&target.aws, services.store.bucket(), &live, &differs, PIN_PATIENCE, &sink).await?;
+    terminal.status("Pinning", format_args!("stack {stack} to {versions}"));
+    deploy::pin::pin(aws, services.store.bucket(), &live, &differs, PIN_PATIENCE, &sink).await?;
     Ok(())
 }
 
