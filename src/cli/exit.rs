@@ -157,6 +157,7 @@ fn of_rollout(error: &crate::rollout::Error) -> Status {
         | Rollout::NoRollout { .. }
         | Rollout::NoAlias { .. }
         | Rollout::Write { .. }
+        | Rollout::NotWithCodeDeploy { .. }
         | Rollout::Lost(_) => Status::Failed,
     }
 }

@@ -74,6 +74,12 @@ pub enum Error {
         /// The command that does it by hand.
         by_hand: String,
     },
+    /// CodeDeploy decides when the next weight comes.
+    #[error("CodeDeploy moves {alias}: it can be watched or taken back, nothing else")]
+    NotWithCodeDeploy {
+        /// The alias.
+        alias: String,
+    },
     /// The driver itself failed; the journal says where.
     #[error("the rollout's driver ended: {0}")]
     Lost(String),
@@ -108,6 +114,9 @@ impl Hint for Error {
             Self::Changed { .. } => vec!["Look at it with `samara rollout status` and decide again.".to_owned()],
             Self::NoAlias { function, .. } => {
                 vec![format!("`aws lambda list-aliases --function-name {function}` lists what there is.")]
+            }
+            Self::NotWithCodeDeploy { .. } => {
+                vec!["`samara rollout resume` watches it, `samara rollout abort` takes it back.".to_owned()]
             }
             Self::NotA(_) | Self::Lost(_) => Vec::new(),
         }

@@ -350,7 +350,8 @@ impl Environment {
             End::Answered(_) | End::TooLarge | End::Invalid(_) => "error".to_owned(),
         };
         if self.function.json_logs {
-            let record = json!({ "initializationType": "on-demand", "phase": "init", "status": status });
+            let record =
+                json!({ "initializationType": self.function.initialization_type(), "phase": "init", "status": status });
             self.platform("platform.initReport", &record);
         } else {
             self.log.line(&format!("INIT_REPORT Init Duration: {ms:.2} ms\tPhase: init\tStatus: {status}"));

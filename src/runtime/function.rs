@@ -15,6 +15,8 @@ pub struct Function {
     pub runtime: String,
     /// Handler as configured; `provided` runtimes read it from `_HANDLER` if they want.
     pub handler: String,
+    /// Whether its environments are provisioned, and not made on demand.
+    pub provisioned: bool,
     /// Longest run of one invocation.
     pub timeout: Duration,
     /// Configured memory in MB.
@@ -57,6 +59,11 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Function {
+    /// What Lambda calls the way in which its environments are made.
+    pub fn initialization_type(&self) -> &'static str {
+        if self.provisioned { "provisioned-concurrency" } else { "on-demand" }
+    }
+
     /// The layers' folder or a path that is not there.
     pub(super) fn opt(&self) -> Option<&std::path::Path> {
         self.layers_root.as_deref()

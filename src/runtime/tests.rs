@@ -67,6 +67,7 @@ impl Bench {
             version: "$LATEST".to_owned(),
             runtime: runtime.to_owned(),
             handler: handler.to_owned(),
+            provisioned: false,
             timeout,
             memory_mb: 512,
             task_root: code,

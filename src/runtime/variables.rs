@@ -141,7 +141,7 @@ fn variables(
     set("AWS_LAMBDA_FUNCTION_NAME", &function.name);
     set("AWS_LAMBDA_FUNCTION_VERSION", &function.version);
     set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string());
-    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", function.initialization_type());
     set("AWS_LAMBDA_LOG_GROUP_NAME", &function.log_group);
     set("AWS_LAMBDA_LOG_STREAM_NAME", place.log_stream);
     set("AWS_REGION", &function.region);
@@ -181,6 +181,7 @@ mod tests {
             version: "$LATEST".to_owned(),
             runtime: runtime.to_owned(),
             handler: "app.handler".to_owned(),
+            provisioned: false,
             timeout: std::time::Duration::from_secs(3),
             memory_mb: 128,
             task_root: "/code".into(),

@@ -290,9 +290,14 @@ fn race_23_an_alias_with_provisioned_concurrency_is_moved_by_codedeploy() {
         (answer.status.map(|status| status.as_str().to_owned()), answer.allocated_provisioned_concurrent_executions)
     };
     let ready = (Some("READY".to_owned()), Some(2));
-    write(GOOD);
+    write("import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']\n");
     let _ = world.deploy(&[]).expect(0);
     assert_eq!((world.alias(), provisioned()), (whole("1"), ready.clone()));
+    for (qualifier, made) in [("live", "\"provisioned-concurrency\""), ("1", "\"on-demand\"")] {
+        let call = world.lambda.invoke().function_name(world.physical("Fn")).qualifier(qualifier).send();
+        let answer = world.runtime.block_on(call).expect("an answer").payload.expect("a payload");
+        assert_eq!(std::str::from_utf8(answer.as_ref()), Ok(made), "{qualifier}");
+    }
 
     // The engine that can move it is chosen by itself; the end waits for what Lambda does by itself.
     write("def handler(event, context): return 'as good'\n");
@@ -305,6 +310,32 @@ fn race_23_an_alias_with_provisioned_concurrency_is_moved_by_codedeploy() {
     let bad = world.under_traffic(|| world.deploy(&["--no-bake"])).expect(4);
     let _ = bad.prints("is back on version 2");
     assert_eq!((world.alias(), world.status().as_str()), (whole("2"), "UPDATE_ROLLBACK_COMPLETE"));
+}
+
+/// At night nobody asks first who moves the traffic.
+#[test]
+fn what_codedeploy_moves_is_taken_back_by_a_rollback_as_by_an_abort_and_is_not_paused() {
+    for (command, status) in [("rollback", 0), ("abort", 4)] {
+        let world = World::new();
+        world.write(SLOWLY, GOOD);
+        let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+        world.write(SLOWLY, "def handler(event, context): return 'better'\n");
+        let child = world.deploy_until_split(&[]);
+        for other in ["pause", "promote"] {
+            let refused = world.rollout(&[other]).expect(1).says("CodeDeploy moves ");
+            let _ = refused.says("`samara rollout abort` takes it back");
+        }
+        let _ = world.rollout(&[command]).expect(status).prints("is back on version 1");
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(matches!(ended.status.code(), Some(1 | 4 | 5)), "{command}: {ended:?}");
+        assert_eq!((world.alias(), world.status().as_str()), (whole("1"), "UPDATE_ROLLBACK_COMPLETE"), "{command}");
+        let stopped = world.deployments().into_iter().any(|id| {
+            let answer = world.codedeploy.get_deployment().deployment_id(&id).send();
+            let info = world.runtime.block_on(answer).expect("an answer").deployment_info.expect("a deployment");
+            info.status().is_some_and(|status| status.as_str() == "Stopped")
+        });
+        assert!(stopped, "{command}");
+    }
 }
 
 #[test]

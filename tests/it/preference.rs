@@ -148,6 +148,9 @@ fn as_it_stands(engine: &str) {
     let _ = nobodys.expect(2).says("CodeDeploy has no deployment configuration \"nobodys\"");
     if engine == "alias" {
         let _ = plan.prints(&format!("before it: function {}", world.physical("Check")));
+        let other = world.rollout(&["plan", "--to-version", "1", "--pre-traffic", "cmd:true"]).expect(0);
+        let other = other.prints("before it: command true");
+        assert!(!other.stdout.contains("before it: function"), "{}", other.stdout);
     }
 
     // A hook that says no.

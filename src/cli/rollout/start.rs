@@ -20,8 +20,8 @@ use crate::ui::rollout as show;
 /// Shift the alias to another version, and take it back when that is worse
 ///
 /// What the template's DeploymentPreference said at the alias's last deploy holds here too: its strategy,
-/// unless --strategy or samconfig.toml has another, and its alarms, hook functions and topics beside those
-/// given.
+/// unless --strategy or samconfig.toml has another, its hook functions, unless other checks are given for
+/// that time, and its alarms and topics besides.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -101,7 +101,8 @@ async fn last_deploy(context: &Context, target: &Target) -> Result<Option<Plan>,
     Ok(found.map(|record| record.state.plan))
 }
 
-/// The strategy of a deploy where there is none, its alarms and its hook functions.
+/// The strategy of a deploy where there is none, its alarms, and its hook functions where there is no
+/// check at that time.
 fn inherit(plan: &Plan, id: &AliasId, options: &mut OptionArgs) -> Vec<(HookTime, HookKind)> {
     let Some((index, alias)) = plan.of(id) else { return Vec::new() };
     options.strategy.get_or_insert_with(|| StrategyArg::Own(alias.strategy.clone()));
@@ -110,7 +111,11 @@ fn inherit(plan: &Plan, id: &AliasId, options: &mut OptionArgs) -> Vec<(HookTime
     options.alarm.extend(more);
     // Commands and folders are on the machine that deployed.
     let is_function = |hook: &&Hook| matches!(hook.what, HookKind::Function { .. });
-    let hooks = plan.hooks.iter().filter(|hook| hook.alias == index).filter(is_function);
+    let is_wanted = |hook: &&Hook| match hook.when {
+        HookTime::BeforeTraffic => options.pre_traffic.is_empty(),
+        HookTime::AfterTraffic => options.post_traffic.is_empty(),
+    };
+    let hooks = plan.hooks.iter().filter(|hook| hook.alias == index).filter(is_wanted).filter(is_function);
     hooks.map(|hook| (hook.when, hook.what.clone())).collect()
 }
 

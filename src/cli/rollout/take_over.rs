@@ -7,7 +7,7 @@ use clap::Args;
 use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, choice, or, text};
 use super::signals;
-use super::target::{Target, TargetArgs};
+use super::target::{Target, TargetArgs, only};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout::codedeploy;
@@ -58,7 +58,27 @@ pub(super) async fn run(
         true => args.timeout,
         false => or(&args.timeout, || text(&section, "timeout", parse_timeout))?,
     };
-    let target = args.target.resolve(context, &section).await?;
+    let how = (timeout, on_interrupt, args.no_wait);
+    let mut targets = args.target.resolve_all(context, &section).await?;
+    if purpose.goes_back() && targets.len() > 1 {
+        // With CodeDeploy each alias has a journal of its own: what is under way in the stack is meant.
+        let (mut status, mut none) = (None, Vec::new());
+        for target in targets {
+            match target.under_way(context).await {
+                Err(Error::Rollout(rollout::Error::NoRollout { .. })) => none.push(target),
+                other => {
+                    let (services, found) = other?;
+                    let verdict = drive(context, &target, &services, &found, purpose, how, &tell).await?;
+                    status.get_or_insert(verdict.outcome().into());
+                }
+            }
+        }
+        match status {
+            Some(status) => return Ok(status),
+            None => targets = none,
+        }
+    }
+    let target = only(targets)?;
     let under_way = target.under_way(context).await;
     if purpose.goes_back() && matches!(&under_way, Err(error) if is_journal_away(error)) {
         context.terminal.warn(format_args!(
@@ -67,8 +87,7 @@ pub(super) async fn run(
         ));
     }
     let (services, found) = under_way?;
-    let verdict =
-        drive(context, &target, &services, &found, purpose, (timeout, on_interrupt, args.no_wait), &tell).await?;
+    let verdict = drive(context, &target, &services, &found, purpose, how, &tell).await?;
     Ok(verdict.outcome().into())
 }
 

@@ -183,8 +183,7 @@ pub async fn take_over(
     sink: Sink<'_>,
 ) -> Result<Verdict, Error> {
     if !purpose.goes_back() && purpose != Purpose::Resume {
-        let text = format!("CodeDeploy moves {id}: it can be watched (resume) or taken back (abort), nothing else");
-        return Err(Error::Lost(text));
+        return Err(Error::NotWithCodeDeploy { alias: id.to_string() });
     }
     /// A process that lives writes every few seconds: being overtaken by it twice in a row is rare.
     const OVERTAKEN: usize = 10;

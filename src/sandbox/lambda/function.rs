@@ -344,8 +344,8 @@ impl Call<'_> {
     pub(super) fn retire(&self, name: &str, version: Option<&str>) {
         let key = self.key(name);
         let mut pools = self.lambda.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|(function, of), pool| {
-            let gone = *function == key && version.is_none_or(|version| version == of);
+        pools.retain(|of, pool| {
+            let gone = of.function == key && version.is_none_or(|version| version == of.version);
             if gone {
                 pool.retire();
             }

@@ -139,7 +139,7 @@ async fn run(
             return Err(fault);
         }
     };
-    let pool = call.pool(&target.name, &target.version).await?;
+    let pool = call.pool(target).await?;
     let invocation = Invocation {
         request_id: if call.request.request_id.is_empty() { uuid() } else { call.request.request_id.clone() },
         invoked_arn: call.arn(&target.name, target.qualifier.as_deref()),

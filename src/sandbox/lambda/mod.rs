@@ -45,6 +45,15 @@ use crate::runtime::{Host, Pool};
 /// How long creating or changing takes, in the sandbox's time.
 const SETTLE_MS: i64 = 1000;
 
+/// Whose environments a pool has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct PoolKey {
+    /// `account:region:name`.
+    function: String,
+    version: String,
+    provisioned: bool,
+}
+
 /// The service.
 #[derive(Debug)]
 pub struct Lambda {
@@ -52,8 +61,7 @@ pub struct Lambda {
     store: Store,
     host: Arc<Host>,
     layers_dir: std::path::PathBuf,
-    /// By `account:region:name` and version.
-    pools: Mutex<HashMap<(String, String), Arc<Pool>>>,
+    pools: Mutex<HashMap<PoolKey, Arc<Pool>>>,
     running: concurrency::Running,
     random: Mutex<ChaCha8Rng>,
     /// Error rates that were asked for, by function and version.

@@ -186,6 +186,11 @@ impl Function {
         Some(alias)
     }
 
+    /// Whether environments are provisioned for what is called by this qualifier.
+    pub(super) fn is_provisioned(&self, qualifier: Option<&str>) -> bool {
+        qualifier.is_some_and(|qualifier| self.provisioned.contains_key(qualifier))
+    }
+
     /// Points an alias elsewhere.
     pub(super) fn point(&mut self, name: &str, alias: Alias, now_ms: i64) {
         if let (Some(config), Some(before)) = (self.provisioned.get_mut(name), self.aliases.get(name)) {

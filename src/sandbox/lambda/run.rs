@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Call;
 use super::fault::{Answer, Fault};
+use super::invoke::Target;
 use super::model::Version;
+use super::{Call, PoolKey};
 use crate::runtime::{Credentials, Function, LogSink, Pool, layers};
 use crate::sandbox::logs::Owner;
 use crate::sandbox::state::World;
@@ -16,9 +17,12 @@ use crate::sandbox::state::World;
 pub(super) const IDLE: Duration = Duration::from_secs(300);
 
 impl Call<'_> {
-    /// The environments of a version, made when they are first needed.
-    pub(super) async fn pool(&self, name: &str, version: &str) -> Answer<Arc<Pool>> {
-        let key = (self.key(name), version.to_owned());
+    /// The environments of what is invoked, made when they are first needed. Those that are provisioned
+    /// are others than those on demand, and made when they are first needed all the same.
+    pub(super) async fn pool(&self, target: &Target) -> Answer<Arc<Pool>> {
+        let Target { name, version, .. } = target;
+        let provisioned = self.read(name, None, |function| Ok(function.is_provisioned(target.qualifier.as_deref())))?;
+        let key = PoolKey { function: self.key(name), version: version.clone(), provisioned };
         loop {
             let known = self.lambda.pools.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
             if let Some(pool) = known {
@@ -27,7 +31,7 @@ impl Call<'_> {
             let record = self.version(name, version)?;
             let fingerprint = record.fingerprint_now();
             let layers_root = self.merge_layers(&record).await?;
-            let function = self.runnable(name, &record, layers_root);
+            let function = Function { provisioned, ..self.runnable(name, &record, layers_root) };
             let sink = self.sink(&function.log_group);
             let pool = Pool::new(Arc::clone(&self.lambda.host), function, sink);
             let mut pools = self.lambda.pools.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +83,7 @@ impl Call<'_> {
             version: record.version.clone(),
             runtime: record.text("Runtime").unwrap_or_default().to_owned(),
             handler: record.text("Handler").unwrap_or_default().to_owned(),
+            provisioned: false,
             timeout: Duration::from_secs(record.number("Timeout")),
             memory_mb: u32::try_from(record.number("MemorySize")).unwrap_or(u32::MAX),
             task_root: self.lambda.store.folder(&record.code_sha256),

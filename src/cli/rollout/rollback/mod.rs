@@ -11,14 +11,14 @@ use crate::aws::cloudformation::StackResource;
 use crate::aws::lambda::Configuration;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
-use crate::cli::rollout::audience::{Audience, Lines, TellArgs};
-use crate::cli::rollout::signals;
+use crate::cli::rollout::audience::TellArgs;
+use crate::cli::rollout::take_over;
 use crate::cli::rollout::target::{Target, TargetArgs, only};
 use crate::deploy::live::Live;
 use crate::deploy::{self};
 use crate::rollout::content::Content;
 use crate::rollout::names::{NotA, Version};
-use crate::rollout::run::{Progress, Services};
+use crate::rollout::run::Services;
 use crate::rollout::state::Purpose;
 use crate::rollout::{self, RolledBack};
 use crate::ui::prompt;
@@ -98,8 +98,8 @@ async fn journal(context: &Context, target: &Target) -> Result<Option<(Services,
 async fn abort(context: &Context, target: &Target, services: &Services, to: Option<Version>) -> Result<Status, Error> {
     let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?;
     let no_rollout = || rollout::Error::NoRollout { alias: target.name() };
-    let plan = found.ok_or_else(no_rollout)?.record.state.plan;
-    let (_, of) = plan.of(&target.id).ok_or_else(no_rollout)?;
+    let found = found.ok_or_else(no_rollout)?;
+    let (_, of) = found.record.state.plan.of(&target.id).ok_or_else(no_rollout)?;
     if let Some(to) = to.filter(|to| *to != of.old) {
         return Err(Error::Usage(format!(
             "{} has a rollout of version {} to {} under way, which goes back to {}, not to {to}; abort it first",
@@ -110,12 +110,8 @@ async fn abort(context: &Context, target: &Target, services: &Services, to: Opti
         )));
     }
     context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", of.old, of.new));
-    let resume = format!("samara rollout abort {}", target.id.flags());
-    let mut receiver = signals::listen(context, None, resume);
-    let audience = Audience::new(context, &target.aws, &TellArgs::default(), &plan, Lines::People);
-    let sink = |progress: Progress| audience.hear(&progress);
-    let verdict = rollout::take_over(&target.id, Purpose::Abort, None, services, &mut receiver, &sink).await?;
-    audience.end(&verdict, services).await;
+    let (how, tell) = ((None, None, false), TellArgs::default());
+    let verdict = take_over::drive(context, target, services, &found, Purpose::Abort, how, &tell).await?;
     // What was asked for is done.
     Ok(match Status::from(verdict.outcome()) {
         Status::RolledBack => Status::Done,
