@@ -339,6 +339,40 @@ fn what_codedeploy_moves_is_taken_back_by_a_rollback_as_by_an_abort_and_is_not_p
 }
 
 #[test]
+fn race_13_what_codedeploy_moves_in_a_stack_is_taken_back_as_one_when_its_watch_has_died() {
+    for (command, status) in [("abort", 4), ("rollback", 0)] {
+        let world = World::new();
+        let write = |code: &str| {
+            world.write(SLOWLY, code);
+            let (head, function) = world
+                .project
+                .read("template.yaml")
+                .split_once("  Fn:")
+                .map_or_else(|| panic!("no function"), |(head, function)| (head.to_owned(), function.to_owned()));
+            world.project.write("template.yaml", format!("{head}  Fn:{function}  Other:{function}"));
+        };
+        write(GOOD);
+        let _ = world.deploy(&["--engine", "codedeploy"]).expect(0);
+        write("def handler(event, context): return 'better'\n");
+        let mut child = world.deploy_until_split(&[]);
+        for _ in 0..600 {
+            if !world.alias_of("Other").1.is_empty() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        child.kill().expect("it runs");
+        let _ = child.wait().expect("it ends");
+        let back = world.rollout(&[command]).expect(status);
+        for function in ["Fn", "Other"] {
+            assert_eq!(world.alias_of(function), whole("1"), "{command} {function}: {}", back.stdout);
+        }
+        assert_eq!(world.status(), "UPDATE_ROLLBACK_COMPLETE", "{command}");
+        let _ = world.rollout(&["status"]).expect(0).prints("no rollout is under way");
+    }
+}
+
+#[test]
 fn race_13_functions_that_codedeploy_moves_go_back_together() {
     let world = World::new();
     let write = |code: &str| {
