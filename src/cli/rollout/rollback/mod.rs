@@ -26,9 +26,10 @@ use crate::ui::rollout as show;
 
 /// Go back to the version that served before, in one write of the alias
 ///
-/// A rollout under way is taken back. Of a stack with several aliases everything goes back that the last
-/// rollout moved, as the journal's history has it. With two versions on the alias, or with --to-version, this needs
-/// Lambda alone: it works when S3, CloudWatch and CloudFormation are all down. Alarms are never asked.
+/// A rollout under way is taken back. Of a stack with several aliases those go back that serve two
+/// versions, or else all that the last rollout moved, as the journal's history has it. With two versions
+/// on the alias, or with --to-version, an alias that is named needs Lambda alone: that works when S3,
+/// CloudWatch and CloudFormation are all down. Alarms are never asked.
 /// The stack's template still says the newer version afterwards: on a terminal it is offered to bring it
 /// in line, with --pin it is done, and the next deploy does it otherwise.
 #[derive(Args, Clone, Debug)]

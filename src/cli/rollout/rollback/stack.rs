@@ -21,39 +21,69 @@ struct Known<'a> {
     histories: Vec<(AliasId, Vec<Record>)>,
 }
 
-/// Takes everything back that the stack's last rollout moved, or what is under way.
+/// Takes back what is under way, or else what serves two versions, or else everything that the stack's
+/// last rollout moved.
 pub(super) async fn back(context: &Context, targets: &[Target], pin: bool) -> Result<Status, Error> {
     let known = match tokio::time::timeout(JOURNAL_PATIENCE, look(context, targets)).await {
-        Ok(Ok(Some(known))) => known,
-        Ok(Ok(None)) => return Err(one_by_one(targets, "it has no journal")),
-        Ok(Err(error)) => return Err(one_by_one(targets, &error.to_string())),
-        Err(_) => return Err(one_by_one(targets, "S3 does not answer")),
+        Ok(Ok(Some(known))) => Ok(known),
+        Ok(Ok(None)) => Err("it has no journal".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("S3 does not answer".to_owned()),
     };
-    if !known.under_way.is_empty() {
+    if let Ok(Known { services, under_way, .. }) = &known
+        && !under_way.is_empty()
+    {
         let mut status = Status::Done;
-        for target in known.under_way {
-            let of_alias = abort(context, target, &known.services, None).await?;
+        for target in under_way {
+            let of_alias = abort(context, target, services, None).await?;
             status = if status == Status::Done { of_alias } else { status };
         }
         return Ok(status);
     }
+    // This needs Lambda alone.
+    let split = split(targets).await?;
+    if !split.is_empty() {
+        return point_all_back(context, &split, known.ok().as_ref(), "what serves two versions", pin).await;
+    }
+    let known = known.map_err(|why| one_by_one(targets, &why))?;
     let moved = rollout::moved_last(&known.histories);
     if moved.is_empty() {
         return Err(one_by_one(targets, "none is in the journal's history"));
     }
     let moved: Vec<&Target> = targets.iter().filter(|target| moved.contains(&target.id)).collect();
-    let names: Vec<String> = moved.iter().map(|target| target.name()).collect();
-    context.terminal.status("Taking back", format_args!("what the last rollout moved: {}", names.join(", ")));
+    point_all_back(context, &moved, Some(&known), "what the last rollout moved", pin).await
+}
+
+async fn split(targets: &[Target]) -> Result<Vec<&Target>, Error> {
+    let mut split = Vec::new();
+    for target in targets {
+        if target.driver().read().await?.is_some_and(|seen| seen.content.is_split()) {
+            split.push(target);
+        }
+    }
+    Ok(split)
+}
+
+async fn point_all_back(
+    context: &Context,
+    targets: &[&Target],
+    known: Option<&Known<'_>>,
+    what: &str,
+    pin: bool,
+) -> Result<Status, Error> {
+    let names: Vec<String> = targets.iter().map(|target| target.name()).collect();
+    context.terminal.status("Taking back", format_args!("{what}: {}", names.join(", ")));
+    let services = known.map(|known| &known.services);
     let mut failed = None;
     let mut back = Vec::new();
-    for target in moved {
+    for target in targets {
         // One that cannot go back keeps none of the others.
-        match point_back(target, &known).await {
+        match point_back(target, known).await {
             Ok(done) => {
                 tell(context, target, &done);
                 if done.from != done.to {
-                    note(context, target, Some(&known.services), &done).await;
-                    back.push(target);
+                    note(context, target, services, &done).await;
+                    back.push(*target);
                 }
             }
             Err(error) => {
@@ -63,7 +93,7 @@ pub(super) async fn back(context: &Context, targets: &[Target], pin: bool) -> Re
             }
         }
     }
-    offer_pin(context, &back, Some(&known.services), pin).await;
+    offer_pin(context, &back, services, pin).await;
     failed.map_or(Ok(Status::Done), Err)
 }
 
@@ -83,16 +113,17 @@ async fn look<'a>(context: &Context, targets: &'a [Target]) -> Result<Option<Kno
     Ok(Some(Known { services, under_way, histories }))
 }
 
-async fn point_back(target: &Target, known: &Known<'_>) -> Result<RolledBack, Error> {
+async fn point_back(target: &Target, known: Option<&Known<'_>>) -> Result<RolledBack, Error> {
     let AliasId { function, alias } = target.id.clone();
     let driver = target.driver();
     let seen = driver.read().await?.ok_or(rollout::Error::NoAlias { function, alias })?;
-    let history = known.histories.iter().find(|(id, _)| *id == target.id).map(|(_, history)| history.as_slice());
+    let histories = known.map(|known| known.histories.as_slice()).unwrap_or_default();
+    let history = histories.iter().find(|(id, _)| *id == target.id).map(|(_, history)| history.as_slice());
     let old = history.and_then(|history| rollout::last_served(history, &target.id)).map(|plan| plan.old);
     if let Some(old) = old.filter(|old| seen.content == Content::whole(*old)) {
         return Ok(RolledBack { from: seen.content, to: Content::whole(old) });
     }
-    let to = before(target, Some(&known.services), &seen.content).await?;
+    let to = before(target, known.map(|known| &known.services), &seen.content).await?;
     Ok(rollout::point_to(&driver, &target.id, seen, to).await?)
 }
 
