@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::audience::TellArgs;
-use super::take_over;
+use super::take_over::{self, How};
 use super::target::TargetArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
@@ -41,8 +41,8 @@ pub(super) async fn run(context: &Context, args: PauseArgs) -> Result<Status, Er
     if !state.may_go_back() {
         return Err(Error::Findings(format!("{} cannot be paused: {}", target.name(), phase_words(state))));
     }
-    let (nobody_else, patience) = (TellArgs::default(), (None, None, false));
-    let verdict = take_over::drive(context, &target, &services, &found, Purpose::Pause, patience, &nobody_else).await?;
+    let (nobody_else, how) = (TellArgs::default(), How::default());
+    let verdict = take_over::drive(context, &target, &services, &found, Purpose::Pause, how, &nobody_else).await?;
     Ok(match verdict.outcome() {
         // What was asked for is done.
         Outcome::Held => Status::Done,

@@ -7,7 +7,7 @@ use clap::Args;
 use super::audience::{Audience, Lines, TellArgs};
 use super::options::{OnInterrupt, choice, or, text};
 use super::signals;
-use super::target::{Target, TargetArgs, only};
+use super::target::{Target, TargetArgs, ambiguous, only};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::rollout::codedeploy;
@@ -36,6 +36,14 @@ pub(super) struct TakeOverArgs {
     pub(super) no_wait: bool,
 }
 
+/// How it is driven.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct How {
+    timeout: Option<Duration>,
+    on_interrupt: Option<OnInterrupt>,
+    no_wait: bool,
+}
+
 /// Takes it over and drives it to its end.
 pub(super) async fn run(
     context: &Context,
@@ -58,27 +66,35 @@ pub(super) async fn run(
         true => args.timeout,
         false => or(&args.timeout, || text(&section, "timeout", parse_timeout))?,
     };
-    let how = (timeout, on_interrupt, args.no_wait);
-    let mut targets = args.target.resolve_all(context, &section).await?;
+    let how = How { timeout, on_interrupt, no_wait: args.no_wait };
+    let targets = args.target.resolve_all(context, &section).await?;
     if purpose.goes_back() && targets.len() > 1 {
-        // With CodeDeploy each alias has a journal of its own: what is under way in the stack is meant.
-        let (mut status, mut none) = (None, Vec::new());
-        for target in targets {
-            match target.under_way(context).await {
-                Err(Error::Rollout(rollout::Error::NoRollout { .. })) => none.push(target),
-                other => {
-                    let (services, found) = other?;
-                    let verdict = drive(context, &target, &services, &found, purpose, how, &tell).await?;
-                    status.get_or_insert(verdict.outcome().into());
-                }
-            }
-        }
-        match status {
-            Some(status) => return Ok(status),
-            None => targets = none,
+        return all(context, targets, purpose, how, &tell).await;
+    }
+    one(context, &only(targets)?, purpose, how, &tell).await
+}
+
+/// Everything of a stack that is under way goes back: with CodeDeploy each alias has a journal of its own.
+async fn all(
+    context: &Context,
+    targets: Vec<Target>,
+    purpose: Purpose,
+    how: How,
+    tell: &TellArgs,
+) -> Result<Status, Error> {
+    let mut first = None;
+    for target in &targets {
+        // One that cannot go back keeps none of the others.
+        match one(context, target, purpose, how, tell).await {
+            Err(Error::Rollout(rollout::Error::NoRollout { .. })) => {}
+            Err(error) if first.is_some() => context.terminal.warn(error.to_string()),
+            ended => first = first.or(Some(ended)),
         }
     }
-    let target = only(targets)?;
+    first.unwrap_or_else(|| Err(ambiguous(&targets)))
+}
+
+async fn one(context: &Context, target: &Target, purpose: Purpose, how: How, tell: &TellArgs) -> Result<Status, Error> {
     let under_way = target.under_way(context).await;
     if purpose.goes_back() && matches!(&under_way, Err(error) if is_journal_away(error)) {
         context.terminal.warn(format_args!(
@@ -87,7 +103,7 @@ pub(super) async fn run(
         ));
     }
     let (services, found) = under_way?;
-    let verdict = drive(context, &target, &services, &found, purpose, how, &tell).await?;
+    let verdict = drive(context, target, &services, &found, purpose, how, tell).await?;
     Ok(verdict.outcome().into())
 }
 
@@ -103,11 +119,12 @@ pub(super) async fn drive(
     services: &Services,
     found: &Found,
     purpose: Purpose,
-    (timeout, on_interrupt, no_wait): (Option<Duration>, Option<OnInterrupt>, bool),
+    how: How,
     tell: &TellArgs,
 ) -> Result<Verdict, Error> {
     let plan = &found.record.state.plan;
     let resume = format!("samara rollout resume {}", target.id.flags());
+    let How { timeout, on_interrupt, no_wait } = how;
     let mut receiver = signals::listen(context, on_interrupt, resume);
     if no_wait {
         receiver = signals::leaving(receiver);

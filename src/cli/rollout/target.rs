@@ -233,14 +233,17 @@ fn none(stack: &str, all: &[AliasId]) -> Error {
 
 /// The only alias.
 pub(super) fn only(mut found: Vec<Target>) -> Result<Target, Error> {
-    match (found.pop(), found.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (last, _) => {
-            let stack = last.as_ref().and_then(|target| target.stack.clone()).unwrap_or_default();
-            let names: Vec<String> = found.iter().chain(&last).map(|target| target.id.flags()).collect();
-            Err(Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | "))))
-        }
+    if found.len() > 1 {
+        return Err(ambiguous(&found));
     }
+    found.pop().ok_or_else(|| ambiguous(&[]))
+}
+
+/// One of these has to be named.
+pub(super) fn ambiguous(found: &[Target]) -> Error {
+    let stack = found.first().and_then(|target| target.stack.clone()).unwrap_or_default();
+    let names: Vec<String> = found.iter().map(|target| target.id.flags()).collect();
+    Error::Usage(format!("stack {stack} has {} aliases; add one of: {}", names.len(), names.join(" | ")))
 }
 
 /// Function and alias of an alias's ARN, which is its physical id.

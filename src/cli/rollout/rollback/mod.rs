@@ -12,7 +12,7 @@ use crate::aws::lambda::Configuration;
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::cli::rollout::audience::TellArgs;
-use crate::cli::rollout::take_over;
+use crate::cli::rollout::take_over::{self, How};
 use crate::cli::rollout::target::{Target, TargetArgs, only};
 use crate::deploy::live::Live;
 use crate::deploy::{self};
@@ -111,7 +111,7 @@ async fn abort(context: &Context, target: &Target, services: &Services, to: Opti
         )));
     }
     context.terminal.status("Aborting", format_args!("the rollout of version {} to {}", of.old, of.new));
-    let (how, tell) = ((None, None, false), TellArgs::default());
+    let (how, tell) = (How::default(), TellArgs::default());
     let verdict = take_over::drive(context, target, services, &found, Purpose::Abort, how, &tell).await?;
     // What was asked for is done.
     Ok(match Status::from(verdict.outcome()) {

@@ -33,12 +33,12 @@ pub(super) async fn back(context: &Context, targets: &[Target], pin: bool) -> Re
     if let Ok(Known { services, under_way, .. }) = &known
         && !under_way.is_empty()
     {
-        let mut status = Status::Done;
+        let mut worst = Ok(Status::Done);
         for target in under_way {
-            let of_alias = abort(context, target, services, None).await?;
-            status = if status == Status::Done { of_alias } else { status };
+            let of_alias = abort(context, target, services, None).await;
+            worst = if matches!(worst, Ok(Status::Done)) { of_alias } else { worst };
         }
-        return Ok(status);
+        return worst;
     }
     // This needs Lambda alone.
     let split = split(targets).await?;
