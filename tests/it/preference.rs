@@ -191,6 +191,11 @@ fn as_it_stands(engine: &str) {
         ignored.expect(0);
         assert_eq!(world.alias().1.len(), 0);
         assert_ne!(world.alias(), before.1);
+        // An alarm that is gone judges nothing by hand any more.
+        let gone = world.cloudwatch.delete_alarms().alarm_names(&alarm);
+        world.runtime.block_on(gone.send()).expect("an answer");
+        let plan = world.rollout(&["plan", "--to-version", "1"]).expect(0).says("is no longer there");
+        assert!(!plan.stdout.contains(&alarm), "{}", plan.stdout);
     }
 }
 

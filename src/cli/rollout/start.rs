@@ -11,10 +11,11 @@ use super::target::{Target, TargetArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::deploy::samconfig::Section;
+use crate::rollout::analysis::alarms::AlarmState;
 use crate::rollout::names::{AliasId, Version, show_duration};
 use crate::rollout::plan::{Engine, Hook, HookKind, HookTime, Plan};
 use crate::rollout::surroundings;
-use crate::rollout::{self, Request};
+use crate::rollout::{self, Request, evidence};
 use crate::ui::rollout as show;
 
 /// Shift the alias to another version, and take it back when that is worse
@@ -98,7 +99,14 @@ async fn last_deploy(context: &Context, target: &Target) -> Result<Option<Plan>,
             format_args!("the deploy of {when}: its strategy unless another is given, its alarms and hooks"),
         );
     }
-    Ok(found.map(|record| record.state.plan))
+    let Some(mut plan) = found.map(|record| record.state.plan) else { return Ok(None) };
+    // What a later deploy has dropped judges nothing any more; who cannot look keeps it.
+    let readings = evidence::read_alarms(&services.cloudwatch, &plan.alarms).await.unwrap_or_default();
+    for gone in readings.iter().filter(|reading| reading.state == AlarmState::Missing) {
+        context.terminal.warn(format_args!("its alarm {} is no longer there", gone.name));
+        plan.alarms.retain(|alarm| *alarm != gone.name);
+    }
+    Ok(Some(plan))
 }
 
 /// The strategy of a deploy where there is none, its alarms, and its hook functions where there is no
