@@ -232,8 +232,8 @@ fn race_20_a_deploy_waits_for_no_rollout_and_an_outside_update_harms_none() {
     assert_eq!(world.alias(), whole("2"));
 }
 
-#[test]
-fn race_21_a_stack_that_cannot_be_settled_serves_the_new_version_and_is_settled_later() {
+/// A stack whose alias serves version 2, and that could not be settled on it.
+fn unsettled() -> World {
     let world = World::new();
     world.write("", "", "one");
     world.deploy(&[]).expect(0);
@@ -253,6 +253,12 @@ fn race_21_a_stack_that_cannot_be_settled_serves_the_new_version_and_is_settled_
     failed.prints("samara rollout resume");
     assert_eq!(world.alias(), whole("2"), "traffic is right, and stays so");
     assert_eq!(world.said(), "1", "the stack is still held");
+    world
+}
+
+#[test]
+fn race_21_a_stack_that_cannot_be_settled_serves_the_new_version_and_is_settled_later() {
+    let world = unsettled();
     world.rollout(&["resume"]).expect(1);
     assert_eq!(world.alias(), whole("2"));
     // The next deploy makes up for it, and does not go back first.
@@ -261,6 +267,24 @@ fn race_21_a_stack_that_cannot_be_settled_serves_the_new_version_and_is_settled_
     assert_eq!(world.alias(), whole("2"));
     assert!(world.said()["Fn::GetAtt"].is_array(), "settled: {}", world.said());
     world.deploy(&[]).expect(3).says("No changes to deploy");
+}
+
+/// Nobody settles any more: what is back on the old version was taken back by a person, and stays there.
+#[test]
+fn race_21_after_a_failed_settle_a_person_may_go_back_and_nothing_undoes_it() {
+    for (command, status) in [("rollback", 0), ("abort", 4)] {
+        let world = unsettled();
+        world.rollout(&[command]).expect(status).prints("is back on version 1");
+        assert_eq!((world.alias(), world.said()), (whole("1"), "1".into()), "{command}: the stack was held");
+        world.rollout(&["resume"]).expect(0);
+        assert_eq!(world.alias(), whole("1"), "{command}");
+    }
+    // By Lambda alone: the journal hears of it when somebody carries on.
+    let world = unsettled();
+    let back = world.lambda.update_alias().function_name(world.function()).name("live").function_version("1");
+    world.runtime.block_on(back.send()).expect("an answer");
+    world.rollout(&["resume"]).expect(4).prints("is back on version 1");
+    assert_eq!((world.alias(), world.said()), (whole("1"), "1".into()));
 }
 
 #[test]

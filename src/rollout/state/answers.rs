@@ -279,7 +279,9 @@ impl State {
             }
             // Only a settle that failed puts an alias back, this process's own or that of the one before it;
             // where there was none, or it worked, somebody else did.
-            Phase::Settling if is_back && self.live.settled.as_ref().map_or(self.live.took_over, Result::is_err) => {
+            Phase::Settling
+                if is_back && self.live.settled.as_ref().map_or(self.live.took_over_settle, Result::is_err) =>
+            {
                 self.note(Happening::PutBackByCloudFormation { alias: index });
                 let alias = &mut self.aliases[index];
                 alias.seen = seen;
@@ -289,6 +291,12 @@ impl State {
                 self.live.settled.get_or_insert_with(|| {
                     Err("an earlier settle failed and CloudFormation put the alias back".to_owned())
                 });
+            }
+            // Nobody settles at the moment: a person went back after a settle had failed, and it stays so.
+            Phase::Settling if is_back && taken_over && self.live.settled.is_none() => {
+                self.note(Happening::Decided { why: Why::FoundBack });
+                self.enter(Phase::RollingBack { why: Why::FoundBack });
+                self.leave_back(index, seen);
             }
             _ => self.conflict(index, Some(seen.content)),
         }

@@ -386,8 +386,9 @@ pub struct Live {
     claimed: bool,
     /// The answer to the write of the journal under way is as old as the sleep that it came after.
     overslept: bool,
-    /// Whether another process drove before this one.
-    took_over: bool,
+    /// Whether another process was settling when this one took over: CloudFormation may have put an alias
+    /// back since.
+    took_over_settle: bool,
     heartbeat_at: Time,
     looking: bool,
     look_not_before: Time,

@@ -87,7 +87,9 @@ impl State {
     }
 
     fn take_over(&mut self, purpose: Purpose) {
-        self.live = Live { now: self.live.now, mutation: self.live.mutation, took_over: true, ..Live::default() };
+        // What failed has said so when all was as it left it: what is back since then, somebody took back.
+        let took_over_settle = self.phase == Phase::Settling;
+        self.live = Live { now: self.live.now, mutation: self.live.mutation, took_over_settle, ..Live::default() };
         let unread = self.mutated(Mutation::ResumeUnread);
         for alias in &mut self.aliases {
             alias.live = super::AliasLive { taken_over: true, verified: unread, ..super::AliasLive::default() };
@@ -119,15 +121,14 @@ impl State {
         self.live.wake_at_gate = purpose == Purpose::Promote;
         self.note(Happening::TookOver { to: purpose });
         match purpose {
-            Purpose::Abort => self.go_back(Why::Aborted),
             // A person said so: also where the machine itself would not go back any more.
-            Purpose::Force if !self.may_go_back() && !self.is_finished() => {
+            Purpose::Abort | Purpose::Force if !self.may_go_back() && !self.is_finished() => {
                 if !matches!(self.phase, Phase::RollingBack { .. }) {
                     self.note(Happening::Decided { why: Why::Aborted });
                     self.enter(Phase::RollingBack { why: Why::Aborted });
                 }
             }
-            Purpose::Force => self.go_back(Why::Aborted),
+            Purpose::Abort | Purpose::Force => self.go_back(Why::Aborted),
             Purpose::Pause => self.pause(PauseCause::Asked),
             Purpose::PromoteFully => self.promote_fully(),
             Purpose::Resume | Purpose::Promote | Purpose::Adopt => {}

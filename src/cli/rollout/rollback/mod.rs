@@ -19,7 +19,7 @@ use crate::deploy::{self};
 use crate::rollout::content::Content;
 use crate::rollout::names::{NotA, Version};
 use crate::rollout::run::Services;
-use crate::rollout::state::Purpose;
+use crate::rollout::state::{Phase, Purpose, State};
 use crate::rollout::{self, RolledBack};
 use crate::ui::prompt;
 use crate::ui::rollout as show;
@@ -92,8 +92,12 @@ pub(super) async fn run(context: &Context, args: RollbackArgs) -> Result<Status,
 async fn journal(context: &Context, target: &Target) -> Result<Option<(Services, bool)>, Error> {
     let Some(services) = target.services(context).await? else { return Ok(None) };
     let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?;
-    let under_way = found.is_some_and(|found| !found.record.state.is_finished() && found.record.state.may_go_back());
-    Ok(Some((services, under_way)))
+    Ok(Some((services, found.is_some_and(|found| is_under_way(&found.record.state)))))
+}
+
+/// Whether going back is the end of a rollout: of one that moves traffic, or whose stack is not settled.
+fn is_under_way(state: &State) -> bool {
+    state.may_go_back() || matches!(state.phase, Phase::Settling | Phase::SettleFailed { .. })
 }
 
 async fn abort(context: &Context, target: &Target, services: &Services, to: Option<Version>) -> Result<Status, Error> {

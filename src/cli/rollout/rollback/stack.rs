@@ -1,6 +1,6 @@
 //! A rollback of a stack with several aliases: everything that its last rollout moved.
 
-use super::{JOURNAL_PATIENCE, abort, before, note, offer_pin, tell};
+use super::{JOURNAL_PATIENCE, abort, before, is_under_way, note, offer_pin, tell};
 use crate::cli::context::Context;
 use crate::cli::exit::{Error, Status};
 use crate::cli::rollout::target::Target;
@@ -104,7 +104,7 @@ async fn look<'a>(context: &Context, targets: &'a [Target]) -> Result<Option<Kno
     let (mut under_way, mut histories) = (Vec::new(), Vec::new());
     for target in targets {
         let found = services.store.find(&target.id).await.map_err(rollout::Error::from)?;
-        if found.is_some_and(|found| !found.record.state.is_finished() && found.record.state.may_go_back()) {
+        if found.is_some_and(|found| is_under_way(&found.record.state)) {
             under_way.push(target);
         }
         let history = services.store.history(&target.id, NEWEST).await.map_err(rollout::Error::from)?;
