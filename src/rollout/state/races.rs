@@ -5,8 +5,8 @@ use super::*;
 use crate::rollout::analysis::alarms::AlarmState;
 use crate::rollout::analysis::{Counts, Minute, Resolution, Standing, Stream, Tally};
 use crate::rollout::names::{AliasId, RevisionId, Weight};
-use crate::rollout::plan::OnNoData;
 use crate::rollout::plan::tests::plan;
+use crate::rollout::plan::{OnNoData, SettlePlan};
 use crate::rollout::run::Verdict;
 use crate::rollout::verdict::Outcome;
 
@@ -27,6 +27,8 @@ struct Story {
     to_raises: bool,
     /// Requests a minute, and the new version's errors in a thousand.
     traffic: fn(i64) -> (u64, u64),
+    /// What becomes of a settle.
+    settle: Result<(), String>,
 }
 
 const START: Time = Time(1_750_000_020_000);
@@ -57,6 +59,7 @@ impl Story {
             trouble: None,
             to_raises: false,
             traffic: |_| (600, 5),
+            settle: Ok(()),
         }
     }
 
@@ -119,7 +122,7 @@ impl Story {
                 let alarm = AlarmReading { name: "errors".to_owned(), state: self.alarm, reason: String::new() };
                 What::Looked(Ok(Reading { aliases: aliases.collect(), alarms: vec![alarm] }))
             }
-            Action::Settle => What::Settled(Ok(())),
+            Action::Settle => What::Settled(self.settle.clone()),
             Action::Retire => What::Retired,
         }
     }
@@ -366,6 +369,36 @@ fn race_31_a_step_whose_traffic_stops_is_held_and_then_left_to_a_person() {
     let mut story = story.begun();
     story.until(30, |state| matches!(state.phase, Phase::Shifting { step: 1, since: Some(_) }));
     assert_eq!(story.writes.last().map(|(_, content)| content.share("8".parse().unwrap())), Some(Weight::percent(50)));
+}
+
+#[test]
+fn race_21_what_is_back_after_a_settle_has_failed_was_taken_back_by_a_person_and_stays() {
+    for (purpose, by_hand) in [(Purpose::Abort, false), (Purpose::Resume, true)] {
+        let mut story = Story::new("AllAtOnce", 1);
+        story.state.plan.settle = Some(SettlePlan {
+            stack: "app".to_owned(),
+            template_key: "settled".to_owned(),
+            parameters: Vec::new(),
+            capabilities: Vec::new(),
+            role_arn: None,
+            notification_arns: Vec::new(),
+        });
+        story.settle = Err("denied".to_owned());
+        let mut story = story.begun();
+        story.until(60, never);
+        assert!(matches!(story.state.phase, Phase::SettleFailed { .. }), "{:?}", story.state.phase);
+        let before = story.state.plan.aliases[0].before();
+        let so_far = story.writes.len();
+        if by_hand {
+            story.aliases[0] = Seen { content: before.clone(), revision: RevisionId("by hand".to_owned()) };
+        }
+        let actions = story.tell(What::TakeOver(purpose));
+        story.answer(actions);
+        story.until(5, never);
+        assert_eq!(story.verdict().outcome(), Outcome::RolledBack, "{:?}", story.state.phase);
+        assert_eq!(story.aliases[0].content, before);
+        assert_eq!(story.writes.len() - so_far, usize::from(!by_hand), "it writes only what is not there");
+    }
 }
 
 #[test]
