@@ -505,6 +505,18 @@ pub(super) mod tests {
         }
     }
 
+    /// A stack that is to be settled at the end.
+    pub(in crate::rollout) fn settle_plan() -> SettlePlan {
+        SettlePlan {
+            stack: "app".to_owned(),
+            template_key: "settled".to_owned(),
+            parameters: Vec::new(),
+            capabilities: Vec::new(),
+            role_arn: None,
+            notification_arns: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_plan_says_what_it_will_do() {
         insta::assert_snapshot!(plan("steps:1%:5m,10%:10m,pause,50%:10m").describe().join("\n"), @r"

@@ -5,8 +5,8 @@ use super::*;
 use crate::rollout::analysis::alarms::AlarmState;
 use crate::rollout::analysis::{Counts, Minute, Resolution, Standing, Stream, Tally};
 use crate::rollout::names::{AliasId, RevisionId, Weight};
-use crate::rollout::plan::tests::plan;
-use crate::rollout::plan::{OnNoData, SettlePlan};
+use crate::rollout::plan::OnNoData;
+use crate::rollout::plan::tests::{plan, settle_plan};
 use crate::rollout::run::Verdict;
 use crate::rollout::verdict::Outcome;
 
@@ -375,14 +375,7 @@ fn race_31_a_step_whose_traffic_stops_is_held_and_then_left_to_a_person() {
 fn race_21_what_is_back_after_a_settle_has_failed_was_taken_back_by_a_person_and_stays() {
     for (purpose, by_hand) in [(Purpose::Abort, false), (Purpose::Resume, true)] {
         let mut story = Story::new("AllAtOnce", 1);
-        story.state.plan.settle = Some(SettlePlan {
-            stack: "app".to_owned(),
-            template_key: "settled".to_owned(),
-            parameters: Vec::new(),
-            capabilities: Vec::new(),
-            role_arn: None,
-            notification_arns: Vec::new(),
-        });
+        story.state.plan.settle = Some(settle_plan());
         story.settle = Err("denied".to_owned());
         let mut story = story.begun();
         story.until(60, never);

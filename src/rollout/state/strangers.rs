@@ -3,8 +3,7 @@
 
 use super::*;
 use crate::rollout::names::{RevisionId, Version};
-use crate::rollout::plan::SettlePlan;
-use crate::rollout::plan::tests::plan;
+use crate::rollout::plan::tests::{plan, settle_plan};
 
 fn version(number: u64) -> Version {
     number.to_string().parse().unwrap()
@@ -21,14 +20,7 @@ fn split(percent: u32) -> Content {
 /// A driver in the middle of a rollout, which has just read everything.
 fn driver(phase: Phase, content: Content) -> State {
     let mut plan = plan("steps:10%:1m,50%:1m");
-    plan.settle = Some(SettlePlan {
-        stack: "app".to_owned(),
-        template_key: "settled".to_owned(),
-        parameters: Vec::new(),
-        capabilities: Vec::new(),
-        role_arn: None,
-        notification_arns: Vec::new(),
-    });
+    plan.settle = Some(settle_plan());
     let now = Time(1_750_000_000_000);
     let mut state = State::new(plan, vec![seen(content, "a")]);
     state.phase = phase;

@@ -5,7 +5,7 @@ use super::*;
 use crate::rollout::analysis::alarms::AlarmState;
 use crate::rollout::analysis::{Counts, Minute};
 use crate::rollout::names::{RevisionId, Weight};
-use crate::rollout::plan::tests::plan;
+use crate::rollout::plan::tests::{plan, settle_plan};
 
 /// Who wrote the alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,14 +328,7 @@ fn small_plan(strategy: &str, settles: bool) -> Plan {
     plan.min_requests = 10;
     plan.bake_s = 60;
     if settles {
-        plan.settle = Some(crate::rollout::plan::SettlePlan {
-            stack: "app".to_owned(),
-            template_key: "settled".to_owned(),
-            parameters: Vec::new(),
-            capabilities: Vec::new(),
-            role_arn: None,
-            notification_arns: Vec::new(),
-        });
+        plan.settle = Some(settle_plan());
     }
     plan
 }
